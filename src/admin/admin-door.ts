@@ -1,0 +1,240 @@
+import { constants, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
+import type { Clock } from '../base/clock.ts'
+import { GatewayError } from '../base/errors.ts'
+import type { AdminDoorConfig, Listen, ServerCertificateConfig } from '../config/gateway-config.ts'
+import type { ControlLog } from '../control-path/ports.ts'
+import { type IssuingCa, readIssuingCa } from '../x509/issuing-ca.ts'
+import { refuseCrossSite } from './cross-site.ts'
+import { checkWindow, type Operator, type OperatorOpinion, readOperator, unauthenticated } from './operator.ts'
+import { problemOf } from './problem.ts'
+import { type AdminServices, findRoute } from './routes.ts'
+
+export type AdminDoorOptions = AdminDoorConfig & {
+  readonly services: AdminServices
+  readonly clock: Clock
+  readonly log: ControlLog
+  /** Told about each answer, for the metric: the route's path, `none` where no route was found. */
+  readonly requestEnded?: (route: string, status: number) => void
+}
+
+export type AdminDoor = {
+  readonly addresses: readonly Listen[]
+  /** Lets calls in progress end, for at most five seconds. */
+  close(): Promise<void>
+}
+
+const headerBytesMax = 16_384
+const handshakeTimeoutMs = 10_000
+const headersTimeoutMs = 10_000
+const requestTimeoutMs = 30_000
+const idleTimeoutMs = 60_000
+const connectionsMax = 256
+const closeTimeoutMs = 5_000
+
+/**
+ * The door of operators: always asks for a certificate, and decides in code, so that whoever comes without one is told so.
+ * TLS sessions are not resumed. Throws `config_invalid` for a CA that cannot be used, and what `listen` throws.
+ */
+export async function startAdminDoor(options: AdminDoorOptions): Promise<AdminDoor> {
+  const issuers = options.operatorIssuerPems.map((certificatePem, position) =>
+    readIssuingCa({ name: `operators-${position}`, certificatePem, chainPems: [] }, options.clock.nowMs()),
+  )
+  const door = new Door(options, issuers)
+  const servers: Server[] = []
+  try {
+    for (const { host, port } of options.listen) {
+      const server = createDoorServer(options, door)
+      servers.push(server)
+      server.listen({ host, port })
+      await once(server, 'listening')
+    }
+  } catch (error) {
+    for (const server of servers) server.close()
+    throw error
+  }
+  return {
+    addresses: servers.map((server) => {
+      const { address, port } = server.address() as AddressInfo
+      return { host: address, port }
+    }),
+    close: async () => {
+      await Promise.all(servers.map(closeServer))
+    },
+  }
+}
+
+function createDoorServer(options: AdminDoorOptions, door: Door): Server {
+  const contexts = options.serverCertificates.map((certificate) => ({
+    names: certificate.names,
+    context: createSecureContext(contextOptions(certificate, options)),
+  }))
+  const server = createServer({
+    ...contextOptions(options.serverCertificates[0] as ServerCertificateConfig, options),
+    requestCert: true,
+    rejectUnauthorized: false,
+    handshakeTimeout: handshakeTimeoutMs,
+    maxHeaderSize: headerBytesMax,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: idleTimeoutMs,
+    SNICallback: (name, done) => done(null, contexts.find(({ names }) => names.includes(name.toLowerCase()))?.context),
+  })
+  server.maxConnections = connectionsMax
+  server.on('request', (request, response) => void door.answer(request, response))
+  server.on('tlsClientError', (_error, socket) => socket.destroy())
+  server.on('clientError', (_error, socket) => socket.destroy())
+  return server
+}
+
+function contextOptions(
+  { certificatePem, keyPem }: ServerCertificateConfig,
+  { operatorIssuerPems }: AdminDoorOptions,
+): SecureContextOptions {
+  return {
+    cert: certificatePem,
+    key: keyPem,
+    ca: [...operatorIssuerPems],
+    minVersion: 'TLSv1.2',
+    ciphers: 'DEFAULT@SECLEVEL=2',
+    // Without tickets and without a session store nothing can be resumed: a resumed session is not verified again.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  }
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = once(server, 'close')
+  server.close()
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), closeTimeoutMs)
+  await closed
+  clearTimeout(timer)
+}
+
+/** What the listeners of the door share. */
+class Door {
+  readonly #options: AdminDoorOptions
+  readonly #issuers: readonly IssuingCa[]
+  readonly #start = randomBytes(4).toString('hex')
+  /** One opinion a connection; the window is asked on every request. */
+  readonly #opinions = new WeakMap<TLSSocket, OperatorOpinion>()
+  #count = 0
+
+  constructor(options: AdminDoorOptions, issuers: readonly IssuingCa[]) {
+    this.#options = options
+    this.#issuers = issuers
+  }
+
+  /** Answers one request; never rejects. */
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const requestId = `${this.#start}-${(++this.#count).toString(36)}`
+    const seen: { operator?: Operator; route?: string } = {}
+    let status: number
+    try {
+      const result = await this.#handle(request, { requestId, seen })
+      status = 200
+      send(response, { status, requestId, contentType: 'application/json', body: result })
+    } catch (error) {
+      const problem = problemOf(error, requestId)
+      status = problem.status
+      this.#report(error, { request, requestId, operator: seen.operator })
+      // What is left of a refused body is not read: the connection ends with the answer.
+      if (!request.complete) response.setHeader('Connection', 'close')
+      send(response, { status, requestId, contentType: 'application/problem+json', body: problem })
+    }
+    this.#options.requestEnded?.(seen.route ?? 'none', status)
+  }
+
+  async #handle(
+    request: IncomingMessage,
+    { requestId, seen }: { requestId: string; seen: { operator?: Operator; route?: string } },
+  ): Promise<unknown> {
+    const operator = this.#authenticate(request.socket)
+    seen.operator = operator
+    refuseCrossSite(request.headers)
+    const { pathname, searchParams } = readTarget(request.url ?? '')
+    const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
+    const { route, parameters } = findRoute(method, pathname)
+    seen.route = route.path
+    const role = operator.roles.find((candidate) => route.roles.includes(candidate))
+    if (role === undefined) {
+      const roles = operator.roles.length === 0 ? 'none' : operator.roles.join(', ')
+      const needed = route.roles.join(' or ')
+      throw new GatewayError(
+        'admin_role_missing',
+        `Cannot let ${operator.name} do this, which takes the role ${needed}: current value is ${roles}`,
+      )
+    }
+    const call = { request, query: searchParams, parameters, operator, role, requestId }
+    return await route.handle(call, this.#options.services)
+  }
+
+  /** Throws `admin_unauthenticated`. */
+  #authenticate(socket: IncomingMessage['socket']): Operator {
+    if (!(socket instanceof TLSSocket)) throw unauthenticated('there is no TLS')
+    let opinion = this.#opinions.get(socket)
+    if (opinion === undefined) {
+      const certificate = socket.getPeerX509Certificate()
+      if (certificate === undefined) throw unauthenticated('none was presented')
+      if (socket.isSessionReused()) throw unauthenticated('the TLS session was resumed')
+      const opensslFault = socket.authorized ? undefined : String(socket.authorizationError)
+      opinion = readOperator({ der: certificate.raw, opensslFault }, this.#issuers)
+      this.#opinions.set(socket, opinion)
+    }
+    checkWindow(opinion, this.#options.clock.nowMs())
+    return opinion.operator
+  }
+
+  #report(error: unknown, call: { request: IncomingMessage; requestId: string; operator: Operator | undefined }): void {
+    const { request, requestId, operator } = call
+    const { log, services } = this.#options
+    if (!(error instanceof GatewayError)) {
+      log.error('admin request failed', { requestId, error })
+      return
+    }
+    if (error.code === 'store_unavailable') log.warn('admin request failed', { requestId, error })
+    if (error.code !== 'admin_unauthenticated' && error.code !== 'admin_role_missing') return
+    const address = request.socket.remoteAddress ?? 'unknown'
+    services.lifecycle.audit({
+      event: 'operator_refused',
+      actor:
+        operator === undefined ? { kind: 'unauthenticated', name: address } : { kind: 'operator', name: operator.name },
+      target: { kind: 'door', name: 'admin' },
+      reason: error.code,
+      requestId,
+      detail: {
+        method: request.method,
+        path: (request.url ?? '').split('?')[0]?.slice(0, 200),
+        address,
+        explanation: error.message,
+      },
+    })
+  }
+}
+
+function readTarget(target: string): URL {
+  // Two slashes in front would be read as a host name.
+  const url = target.startsWith('/') && !target.startsWith('//') ? URL.parse(target, 'https://admin.invalid') : null
+  if (url === null) throw new GatewayError('admin_request_invalid', 'Cannot read the target of the request')
+  return url
+}
+
+function send(
+  response: ServerResponse,
+  answer: { status: number; requestId: string; contentType: string; body: unknown },
+): void {
+  const body = Buffer.from(JSON.stringify(answer.body ?? null))
+  response.writeHead(answer.status, {
+    'Content-Type': answer.contentType,
+    'Content-Length': body.length,
+    'Cache-Control': 'no-store',
+    'Content-Security-Policy': `default-src 'none'`,
+    'X-Content-Type-Options': 'nosniff',
+    'Sekisho-Request-Id': answer.requestId,
+  })
+  response.end(body)
+}

@@ -1,0 +1,43 @@
+import type { Follower } from '../control-path/follow.ts'
+
+/** Where `GET /v1/status` looks. */
+export type StatusSources = {
+  readonly follower: Pick<Follower, 'status'>
+  /** Entries of the shared index, of all kinds. */
+  indexEntries(): number
+  /** Data workers running. */
+  workersRunning(): number
+  readonly versions: { readonly sekisho: string; readonly node: string }
+}
+
+export type GatewayStatus = {
+  readonly state: string
+  readonly storeVersion: number
+  /** Null before the first load. */
+  readonly dataAgeSeconds: number | null
+  readonly revocations: number
+  readonly revocationsByIssuer: Readonly<Record<string, number>>
+  readonly indexEntries: number
+  readonly storeBehindCount: number
+  readonly revocationsLostByStore: number
+  readonly lastFault: string | null
+  readonly workers: number
+  readonly versions: { readonly sekisho: string; readonly node: string }
+}
+
+export function describeStatus(sources: StatusSources): GatewayStatus {
+  const { state, version, dataAgeMs, revocationsByIssuer, lastFault, ...counts } = sources.follower.status()
+  return {
+    state,
+    storeVersion: version,
+    dataAgeSeconds: Number.isFinite(dataAgeMs) ? Math.round(dataAgeMs / 100) / 10 : null,
+    revocations: counts.revocations,
+    revocationsByIssuer: Object.fromEntries(revocationsByIssuer),
+    indexEntries: sources.indexEntries(),
+    storeBehindCount: counts.storeBehindCount,
+    revocationsLostByStore: counts.revocationsLostByStore,
+    lastFault: lastFault ?? null,
+    workers: sources.workersRunning(),
+    versions: sources.versions,
+  }
+}

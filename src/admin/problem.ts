@@ -1,0 +1,39 @@
+import { type FaultCode, faults, GatewayError } from '../base/errors.ts'
+
+/** Problem details (RFC 9457) as the admin door sends them. */
+export type Problem = {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly code: FaultCode
+  readonly requestId: string
+  /** Where in the request the fault lies, for example `certificates[0].serial`. */
+  readonly path?: string
+}
+
+const titles: Partial<Record<FaultCode, string>> = {
+  admin_not_found: 'There is no such thing here',
+  admin_request_invalid: 'The request cannot be used',
+  admin_role_missing: 'Your role does not allow this',
+  admin_unauthenticated: 'An operator certificate is needed',
+  certificate_unreadable: 'This is not a certificate that can be read',
+  restore_refused: 'The revocation stands',
+  serial_invalid: 'The serial number cannot be used',
+  store_unavailable: 'The store cannot be reached',
+}
+
+/** The only translation of faults outward: what an operator may be told is told, anything else becomes a bare 500. */
+export function problemOf(error: unknown, requestId: string): Problem {
+  const known = error instanceof GatewayError && titles[error.code] !== undefined
+  const code = known ? error.code : 'internal'
+  return {
+    type: `urn:sekisho:fault:${code}`,
+    title: titles[code] ?? 'The gateway failed',
+    status: faults[code].status,
+    detail: known ? error.message : `Look for request id ${requestId} in the log of the gateway`,
+    code,
+    requestId,
+    ...(known && error.path !== undefined ? { path: error.path } : {}),
+  }
+}

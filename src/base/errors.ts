@@ -1,0 +1,78 @@
+/**
+ * Every fault the gateway throws, in one table. Denials are not here: a denial is a value (`trust/denial.ts`).
+ * Codes are part of the product's interface: never renamed, never reused.
+ */
+
+/** Whose fault it is: decides who is told and how loudly. */
+export type FaultOrigin = 'client' | 'gateway' | 'upstream' | 'operator'
+
+type FaultRow = {
+  readonly status: number
+  readonly origin: FaultOrigin
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
+  readonly retryable: boolean
+}
+
+/** HTTP status, origin, log level and whether the same call may succeed later. The metric label is the code itself. */
+export const faults = {
+  admin_not_found: { status: 404, origin: 'operator', logLevel: 'info', retryable: false },
+  admin_request_invalid: { status: 400, origin: 'operator', logLevel: 'info', retryable: false },
+  admin_role_missing: { status: 403, origin: 'operator', logLevel: 'warn', retryable: false },
+  admin_unauthenticated: { status: 401, origin: 'operator', logLevel: 'warn', retryable: false },
+  audit_chain_broken: { status: 500, origin: 'operator', logLevel: 'error', retryable: false },
+  audit_write_failed: { status: 500, origin: 'operator', logLevel: 'error', retryable: true },
+  body_idle_timeout: { status: 408, origin: 'client', logLevel: 'info', retryable: true },
+  body_malformed: { status: 400, origin: 'client', logLevel: 'info', retryable: false },
+  certificate_unreadable: { status: 400, origin: 'client', logLevel: 'info', retryable: false },
+  config_invalid: { status: 500, origin: 'operator', logLevel: 'error', retryable: false },
+  connection_limit: { status: 503, origin: 'client', logLevel: 'warn', retryable: true },
+  expectation_unknown: { status: 417, origin: 'client', logLevel: 'info', retryable: false },
+  handshake_failed: { status: 400, origin: 'client', logLevel: 'info', retryable: true },
+  handshake_timeout: { status: 408, origin: 'client', logLevel: 'info', retryable: true },
+  head_malformed: { status: 400, origin: 'client', logLevel: 'info', retryable: false },
+  head_timeout: { status: 408, origin: 'client', logLevel: 'info', retryable: true },
+  head_too_large: { status: 431, origin: 'client', logLevel: 'info', retryable: false },
+  host_mismatch: { status: 421, origin: 'client', logLevel: 'info', retryable: false },
+  internal: { status: 500, origin: 'gateway', logLevel: 'error', retryable: false },
+  method_unknown: { status: 501, origin: 'client', logLevel: 'info', retryable: false },
+  request_not_found: { status: 404, origin: 'client', logLevel: 'info', retryable: false },
+  restore_refused: { status: 409, origin: 'operator', logLevel: 'warn', retryable: false },
+  serial_invalid: { status: 400, origin: 'operator', logLevel: 'info', retryable: false },
+  state_folder_locked: { status: 500, origin: 'operator', logLevel: 'error', retryable: true },
+  store_schema_newer: { status: 500, origin: 'operator', logLevel: 'error', retryable: false },
+  store_unavailable: { status: 503, origin: 'gateway', logLevel: 'error', retryable: true },
+  target_too_long: { status: 414, origin: 'client', logLevel: 'info', retryable: false },
+  upstream_connect_failed: { status: 502, origin: 'upstream', logLevel: 'warn', retryable: true },
+  upstream_connect_timeout: { status: 504, origin: 'upstream', logLevel: 'warn', retryable: true },
+  upstream_reset: { status: 502, origin: 'upstream', logLevel: 'warn', retryable: true },
+  upstream_response_malformed: { status: 502, origin: 'upstream', logLevel: 'error', retryable: false },
+  upstream_response_timeout: { status: 504, origin: 'upstream', logLevel: 'warn', retryable: true },
+  upstream_too_busy: { status: 503, origin: 'upstream', logLevel: 'warn', retryable: true },
+  version_unsupported: { status: 505, origin: 'client', logLevel: 'info', retryable: false },
+} as const satisfies Record<string, FaultRow>
+
+export type FaultCode = keyof typeof faults
+
+/** A thrown fault. The message has the form "Cannot X as Y: current value is V" and never holds a secret. */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError'
+  readonly code: FaultCode
+  /** Where in the input the fault lies, for example `doors.certificate[0].listen`. */
+  readonly path: string | undefined
+
+  constructor(code: FaultCode, message: string, options: { cause?: unknown; path?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.path = options.path
+  }
+
+  get status(): number {
+    return faults[this.code].status
+  }
+  get origin(): FaultOrigin {
+    return faults[this.code].origin
+  }
+  get retryable(): boolean {
+    return faults[this.code].retryable
+  }
+}

@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs'
+import { type RequestOptions, request as startRequest } from 'node:https'
+import { CommandError, exitCodes } from './command-context.ts'
+
+/** Which admin door, and as whom. The files are PEM. */
+export type AdminAccess = {
+  readonly adminUrl: string
+  readonly cert: string
+  readonly key: string
+  readonly ca: string
+}
+
+export type AdminRequest = {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** Path and query. */
+  readonly path: string
+  readonly json?: unknown
+  /** A body that is not JSON. */
+  readonly bytes?: Uint8Array
+}
+
+const timeoutMs = 60_000
+const answerBytesMax = 67_108_864
+
+/** Speaks to the admin door. Every way to fail becomes a CommandError that says what to do. */
+export class AdminClient {
+  readonly #url: URL
+  readonly #options: RequestOptions
+
+  constructor(access: AdminAccess) {
+    this.#url = readUrl(access.adminUrl)
+    this.#options = {
+      cert: readFile(access.cert, 'operator certificate'),
+      key: readFile(access.key, 'operator key'),
+      ca: readFile(access.ca, 'CA certificate'),
+      minVersion: 'TLSv1.2',
+      agent: false,
+    }
+  }
+
+  /** Returns the JSON answered. Throws CommandError with the detail of the door's problem report. */
+  async call<T>(request: AdminRequest): Promise<T> {
+    const { status, body } = await this.#exchange(request)
+    let answer: unknown
+    try {
+      answer = JSON.parse(body)
+    } catch {
+      throw new CommandError(`Cannot read the answer of ${this.#url.origin} (status ${status}): is it an admin door?`)
+    }
+    if (status >= 200 && status < 300) return answer as T
+    const { detail, requestId } = answer as { detail?: unknown; requestId?: unknown }
+    const id = typeof requestId === 'string' ? ` (request ${requestId})` : ''
+    throw new CommandError(`${typeof detail === 'string' ? detail : `Status ${status}`}${id}`, { problem: answer })
+  }
+
+  #exchange({ method, path, json, bytes }: AdminRequest): Promise<{ status: number; body: string }> {
+    const body = json === undefined ? bytes : Buffer.from(JSON.stringify(json))
+    const headers: Record<string, string | number> = { Accept: 'application/json' }
+    if (body !== undefined) {
+      headers['Content-Type'] = json === undefined ? 'application/octet-stream' : 'application/json'
+      headers['Content-Length'] = body.length
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>()
+    const fail = (cause: unknown) => reject(unreachable(this.#url, cause))
+    const request = startRequest(new URL(path, this.#url), { ...this.#options, method, headers }, (response) => {
+      const chunks: Buffer[] = []
+      let bytesRead = 0
+      response.on('data', (chunk: Buffer) => {
+        bytesRead += chunk.length
+        if (bytesRead > answerBytesMax) request.destroy(new Error('the answer is too large'))
+        else chunks.push(chunk)
+      })
+      response.on('error', fail)
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }))
+    })
+    request.setTimeout(timeoutMs, () => request.destroy(new Error(`no answer within ${timeoutMs / 1_000} seconds`)))
+    request.on('error', fail)
+    request.end(body)
+    return promise
+  }
+}
+
+function readUrl(text: string): URL {
+  const url = URL.parse(text)
+  if (url?.protocol === 'https:' && url.pathname === '/') return url
+  throw new CommandError(`Cannot use --admin as https://host:port: current value is ${JSON.stringify(text)}`, {
+    exitCode: exitCodes.usage,
+  })
+}
+
+function readFile(file: string, what: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(cause)
+    throw new CommandError(
+      `Cannot read the ${what} ${file}: ${why}.\n` +
+        'Inside a clone the demo makes it at its first start (npm start); elsewhere give --admin, --cert, --key and --ca.',
+      { cause },
+    )
+  }
+}
+
+/** Codes by which TLS says that it is this side that does not trust the other. */
+const distrustCodes: ReadonlySet<string> = new Set([
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+function unreachable(url: URL, cause: unknown): CommandError {
+  const failure = cause as NodeJS.ErrnoException
+  const code = failure.code ?? ''
+  if (code === 'ECONNREFUSED') {
+    return new CommandError(
+      `Cannot reach the admin door at ${url.origin}: nothing listens there. Is the gateway running (npm start)?`,
+      { cause },
+    )
+  }
+  if (distrustCodes.has(code)) {
+    return new CommandError(
+      `Cannot trust the admin door at ${url.origin} (${code}): --ca must name the CA of its certificate`,
+      {
+        cause,
+      },
+    )
+  }
+  const why = failure.message === '' || failure.message === undefined ? code : failure.message
+  return new CommandError(`Cannot reach the admin door at ${url.origin}: ${why}`, { cause })
+}

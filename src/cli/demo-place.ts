@@ -1,0 +1,37 @@
+import { join } from 'node:path'
+import { CommandError, exitCodes } from './command-context.ts'
+
+const adminPort = 9_443
+const offsetMax = 50_000
+
+/** Where the demo of this clone has its admin door and files (`SEKISHO_PORT_OFFSET` shifts it). */
+export type DemoPlace = {
+  readonly adminUrl: string
+  readonly cert: string
+  readonly key: string
+  readonly ca: string
+  readonly stateFolder: string
+}
+
+/** Throws CommandError for an offset that is none. */
+export function findDemo(context: { root: string; env: Readonly<Record<string, string | undefined>> }): DemoPlace {
+  const offset = readOffset(context.env.SEKISHO_PORT_OFFSET)
+  const certificates = join(context.root, 'certs', 'demo')
+  return {
+    adminUrl: `https://localhost:${adminPort + offset}`,
+    cert: join(certificates, 'operators', 'security.pem'),
+    key: join(certificates, 'operators', 'security.key'),
+    ca: join(certificates, 'root-ca.pem'),
+    stateFolder: join(context.root, offset === 0 ? 'data' : `data-${offset}`),
+  }
+}
+
+function readOffset(text: string | undefined): number {
+  if (text === undefined || text === '') return 0
+  const offset = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
+  if (offset <= offsetMax) return offset
+  throw new CommandError(
+    `Cannot use SEKISHO_PORT_OFFSET as a whole number from 0 to ${offsetMax}: current value is ${JSON.stringify(text)}`,
+    { exitCode: exitCodes.usage },
+  )
+}

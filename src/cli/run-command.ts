@@ -1,0 +1,108 @@
+import { Command, CommanderError } from 'commander'
+import { GatewayError } from '../base/errors.ts'
+import { type AdminAccess, AdminClient } from './admin-client.ts'
+import { type CommandContext, CommandError, exitCodes } from './command-context.ts'
+import { findDemo } from './demo-place.ts'
+import { addGatewayCommands } from './gateway-commands.ts'
+import { addListCommands } from './list-commands.ts'
+import { addLocalCommands } from './local-commands.ts'
+import { addRevocationCommands } from './revocation-commands.ts'
+import { printable } from './text-table.ts'
+
+/** What every command gets beside its own options. */
+export type CommandTools = {
+  readonly context: CommandContext
+  /** The admin door chosen by the global options. Throws CommandError. */
+  client(): AdminClient
+  readonly json: () => boolean
+  /** Prints the value with `--json`, the text otherwise. */
+  print(value: unknown, text: string): void
+  /** What the program ends with unless it throws. */
+  setExitCode(code: number): void
+}
+
+const examples = `
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+
+Examples:
+  sekisho issuers                                     name and id of each issuing CA
+  sekisho revoke --login-id user02                    shows what would be revoked
+  sekisho revoke --login-id user02 --apply            revokes it and cuts its connections
+  sekisho revoke --serial 0A:1B:2C --issuer demo-issuing-ca --reason keyCompromise --apply
+  sekisho restore --login-id user02 --reason "wrong user" --apply
+  sekisho list --login-id user02                      revocations in force
+  sekisho inspect user02.pem                          what the door says of a certificate, step by step
+  sekisho config check config/full.yaml
+
+Inside a clone the running demo is found by itself (SEKISHO_PORT_OFFSET is honoured). Elsewhere:
+  sekisho --admin https://gateway.example:9443 --cert me.pem --key me.key --ca ca.pem status
+`
+
+/** Runs one command line (without the program's name). Returns the exit code; what goes wrong is written, not thrown. */
+export async function runCommand(args: readonly string[], context: CommandContext): Promise<number> {
+  let exitCode: number = exitCodes.ok
+  const program = new Command('sekisho')
+  const json = () => program.opts<{ json?: boolean }>().json === true
+  const tools: CommandTools = {
+    context,
+    client: () => new AdminClient(chooseAccess(program, context)),
+    json,
+    print: (value, text) => context.write(json() ? `${JSON.stringify(value, null, 2)}\n` : text),
+    setExitCode: (code) => {
+      exitCode = code
+    },
+  }
+  describeProgram(program, tools)
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    return explainFailure(error, tools)
+  }
+}
+
+function describeProgram(program: Command, tools: CommandTools): void {
+  const { context } = tools
+  program
+    .description('Sekisho: the front door of certificate-mode login. Changes are dry runs unless --apply is given.')
+    .option('--admin <url>', 'admin door, https://host:port (default: the demo of this clone)')
+    .option('--cert <file>', "operator certificate (default: the demo's security operator)")
+    .option('--key <file>', 'its private key')
+    .option('--ca <file>', "CA of the admin door's own certificate")
+    .option('--json', 'print JSON for programs')
+    .addHelpText('after', examples)
+    .exitOverride()
+    .configureOutput({ writeOut: context.write, writeErr: context.writeError })
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(sekisho --help shows every command)')
+    .showSuggestionAfterError()
+  addRevocationCommands(program, tools)
+  addListCommands(program, tools)
+  addLocalCommands(program, tools)
+  addGatewayCommands(program, tools)
+}
+
+function chooseAccess(program: Command, context: CommandContext): AdminAccess {
+  const { admin, cert, key, ca } = program.opts<{ admin?: string; cert?: string; key?: string; ca?: string }>()
+  const demo = findDemo(context)
+  return { adminUrl: admin ?? demo.adminUrl, cert: cert ?? demo.cert, key: key ?? demo.key, ca: ca ?? demo.ca }
+}
+
+function explainFailure(error: unknown, { context, json }: CommandTools): number {
+  // Commander has written its own message already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  if (error instanceof CommandError) {
+    if (json() && error.problem !== undefined) context.write(`${JSON.stringify(error.problem, null, 2)}\n`)
+    writeLines(context, error.message)
+    return error.exitCode
+  }
+  if (error instanceof GatewayError) {
+    writeLines(context, error.message)
+    return exitCodes.failed
+  }
+  throw error
+}
+
+function writeLines(context: CommandContext, message: string): void {
+  for (const line of message.split('\n')) context.writeError(`${printable(line)}\n`)
+}

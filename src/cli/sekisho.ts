@@ -1,0 +1,10 @@
+import { fileURLToPath } from 'node:url'
+import { runCommand } from './run-command.ts'
+
+/** Entry of the command line: argv, environment, standard streams and the exit code; `run-command.ts` does the rest. */
+process.exitCode = await runCommand(process.argv.slice(2), {
+  env: process.env,
+  root: fileURLToPath(new URL('../../', import.meta.url)),
+  write: (text) => void process.stdout.write(text),
+  writeError: (text) => void process.stderr.write(text),
+})

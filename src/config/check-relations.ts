@@ -1,0 +1,152 @@
+import { BlockList, isIP } from 'node:net'
+import { isAbsolute, normalize, sep } from 'node:path'
+import type { ConfigFile, Limits } from './config-file.ts'
+import { isLoopback } from './host-name.ts'
+import type { FieldPath, ProblemList } from './problem-list.ts'
+
+/** Notes limits that contradict each other. */
+export function checkLimits(limits: Limits, problems: ProblemList): void {
+  const atMost = (name: keyof Limits, bound: keyof Limits) => {
+    if (limits[name] <= limits[bound]) return
+    problems.add(['limits', name], { expected: `at most limits.${bound}, which is ${limits[bound]}` })
+  }
+  if (limits.headBytesMax <= limits.targetBytesMax) {
+    const expected = `more than limits.targetBytesMax, which is ${limits.targetBytesMax}`
+    problems.add(['limits', 'headBytesMax'], { expected })
+  }
+  atMost('upstreamIdleConnectionsMax', 'upstreamConnectionsMax')
+  atMost('unauthenticatedConnectionsMax', 'connectionsMax')
+  atMost('unauthenticatedPerAddressMax', 'unauthenticatedConnectionsMax')
+}
+
+/** Notes freshness rules that contradict each other, and warns where stale data is served. */
+export function checkRevocation(revocation: ConfigFile['revocation'], problems: ProblemList): void {
+  const stalenessMs = revocation.maxStalenessSeconds * 1_000
+  if (revocation.pollMs >= stalenessMs) {
+    const expected = `less than revocation.maxStalenessSeconds, which is ${stalenessMs} ms`
+    problems.add(['revocation', 'pollMs'], { expected })
+  }
+  if (!revocation.insecureServeWhenStale) return
+  if (problems.written(['revocation', 'whenStale']) !== undefined) {
+    const reason = 'revocation.whenStale says the opposite; leave one of them out'
+    problems.add(['revocation', 'insecureServeWhenStale'], { expected: 'a field beside whenStale', reason })
+  }
+  problems.warn('revocation.insecureServeWhenStale is on: with stale data, certificates revoked since are admitted')
+}
+
+/**
+ * The rule on certificates as it holds with this directory: nothing can be registered where there is no directory.
+ * Notes `mustBeRegistered: true` that is asked for and cannot be kept.
+ */
+export function checkCertificates(
+  certificates: ConfigFile['certificates'],
+  directory: ConfigFile['directory'],
+  problems: ProblemList,
+): ConfigFile['certificates'] {
+  if (directory !== 'none') return certificates
+  const path = ['certificates', 'mustBeRegistered']
+  if (problems.written(path) === true) {
+    problems.add(path, {
+      expected: 'false, or left out',
+      reason: 'directory is none, so that nothing can be registered',
+    })
+  }
+  return { ...certificates, mustBeRegistered: false }
+}
+
+/** Notes a sealing key that is not 32 bytes, and cookies named twice. */
+export function checkIdentity(identity: ConfigFile['identity'], problems: ProblemList): void {
+  const key = identity.sealingKey
+  if (key !== undefined) {
+    const bytes = Buffer.from(key, 'base64')
+    if (bytes.length !== 32 || bytes.toString('base64') !== key) problems.add(['identity', 'sealingKey'], {})
+  }
+  checkRepeats(identity.sealCookies, ['identity', 'sealCookies'], problems)
+}
+
+/** Methods that would take the request out of the gateway's hands: a tunnel, HTTP/2's preface, an echo of our headers. */
+const refusedMethods: readonly string[] = ['CONNECT', 'PRI', 'TRACE']
+
+/** The section with every trusted range as `address/prefix`. Notes what is no range, covers everyone or is no method. */
+export function checkHttp(http: ConfigFile['http'], problems: ProblemList): ConfigFile['http'] {
+  for (const [index, method] of http.extraMethods.entries()) {
+    if (refusedMethods.includes(method)) problems.add(['http', 'extraMethods', index], {})
+  }
+  checkRepeats(http.extraMethods, ['http', 'extraMethods'], problems)
+  const trustedForwarders = http.trustedForwarders.map((written, index) => {
+    const range = readRange(written)
+    const path = ['http', 'trustedForwarders', index]
+    if (range === undefined) problems.add(path, {})
+    else if (range.endsWith('/0')) problems.add(path, { reason: 'it would let anyone say where a request came from' })
+    return range ?? written
+  })
+  return { ...http, trustedForwarders }
+}
+
+function readRange(written: string): string | undefined {
+  const match = /^([0-9A-Fa-f:.]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(written)
+  const address = match?.[1] ?? ''
+  const family = isIP(address)
+  if (family === 0) return undefined
+  const prefixMax = family === 4 ? 32 : 128
+  const prefix = match?.[2] === undefined ? prefixMax : Number(match[2])
+  if (prefix > prefixMax) return undefined
+  const range = new BlockList()
+  range.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6')
+  return `${address}/${prefix}`
+}
+
+/** Notes an application address with more than host and port, and warns where others could reach the application. */
+export function checkUpstream(
+  upstream: ConfigFile['upstream'],
+  identity: ConfigFile['identity'] | undefined,
+  problems: ProblemList,
+): void {
+  const url = URL.parse(upstream.url)
+  if (
+    url === null ||
+    url.pathname !== '/' ||
+    url.search + url.hash + url.username + url.password !== '' ||
+    url.port === '0'
+  ) {
+    problems.add(['upstream', 'url'], {})
+    return
+  }
+  if (identity === undefined || identity.assertion !== undefined || isLoopback(url.hostname)) return
+  problems.warn(
+    'upstream.url leads to another machine and identity.assertion is left out: the application cannot tell this gateway from anyone else who reaches it',
+  )
+}
+
+/** Notes addresses of pages that a browser must not follow, such as `javascript:`. */
+export function checkInstitution(institution: ConfigFile['institution'], problems: ProblemList): void {
+  for (const name of ['helpUrl', 'issueUrl'] as const) {
+    const written = institution[name]
+    if (written === undefined || /^\/(?![/\\])\S*$/.test(written)) continue
+    const url = URL.parse(written)
+    const isWeb = url !== null && (url.protocol === 'https:' || url.protocol === 'http:') && url.username === ''
+    if (!isWeb || /\s/.test(written)) problems.add(['institution', name], {})
+  }
+}
+
+/** Notes a time zone this Node does not know, and an audit log outside the state folder. */
+export function checkGeneral(general: { timeZone?: string; auditFile?: string }, problems: ProblemList): void {
+  if (general.timeZone !== undefined) {
+    try {
+      new Intl.DateTimeFormat('en', { timeZone: general.timeZone })
+    } catch {
+      problems.add(['timeZone'], {})
+    }
+  }
+  if (general.auditFile === undefined) return
+  const file = normalize(general.auditFile)
+  if (isAbsolute(file) || file === '.' || file.split(sep)[0] === '..' || file.endsWith(sep)) {
+    problems.add(['auditLog', 'file'], {})
+  }
+}
+
+function checkRepeats(texts: readonly string[], path: FieldPath, problems: ProblemList): void {
+  for (const [index, text] of texts.entries()) {
+    if (texts.indexOf(text) < index) problems.add([...path, index], { expected: 'an entry that stands there once' })
+  }
+}

@@ -1,0 +1,165 @@
+import { z } from 'zod'
+import { doorsFile } from './doors-file.ts'
+import { flag, pemFile, text, whole } from './field.ts'
+import { limitsFile } from './limits-file.ts'
+
+const bilingual = (description: string) =>
+  z.strictObject({ ja: text(`${description}, in Japanese`), en: text(`${description}, in English`) })
+
+const webAddress = 'an http:// or https:// URL, or a path that starts with /'
+
+const institution = z
+  .strictObject({
+    name: bilingual('Name of the institution on pages'),
+    selfReference: bilingual('How the institution speaks of itself (当行, 当金庫, 当組合)'),
+    contact: bilingual('Whom users ask'),
+    hours: bilingual('When they may ask'),
+    helpUrl: text('Page with more help, if there is one', { expected: webAddress }).optional(),
+    issueUrl: text(
+      'Page where a certificate is issued (電子証明書発行); shown where a new certificate is the next step',
+      {
+        expected: webAddress,
+      },
+    ).optional(),
+  })
+  .describe('Who runs the gateway, as pages say it.')
+
+const issuer = z.strictObject({
+  name: text('Name used by doors, CLI and API', {
+    pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    expected: 'an issuer name (up to 64 letters, digits, dots, underscores or hyphens, the first a letter or digit)',
+  }),
+  certificate: pemFile('PEM file of the issuing CA: exactly one certificate'),
+  chain: z
+    .array(pemFile('One PEM file'))
+    .default([])
+    .describe('PEM files of the CAs above it, nearest first, up to the root'),
+})
+
+const revocation = z
+  .strictObject({
+    maxStalenessSeconds: whole([1, 2_592_000], 300, 'Age of the revocation data beyond which the door denies'),
+    whenStale: z.literal('deny').default('deny').describe('What the door does then'),
+    insecureServeWhenStale: flag(false, 'Go on admitting with stale data; not together with `whenStale`'),
+    pollMs: whole([10, 60_000], 250, 'How often the embedded store is asked for changes of other processes'),
+  })
+  .describe('How fresh the revocation data must be.')
+
+const assertion = z
+  .strictObject({
+    audience: text('`aud` of the assertion'),
+    lifetimeSeconds: whole([5, 60], 60, '`exp` minus `iat`'),
+    keyRotationHours: whole(
+      [1, 8_760],
+      24,
+      'How often a new signing key is made; the old one stays in the JWKS while assertions of it live',
+    ),
+  })
+  .describe('Sign a JWT for the application (ES256); left out: no assertion')
+
+const identity = z
+  .strictObject({
+    assertion: assertion.optional(),
+    sealCookies: z
+      .array(text('One cookie name', { pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, expected: 'a cookie name' }))
+      .default([])
+      .describe('Cookies of the application bound to login method and login ID'),
+    // The shape of the key is checked after `file:` and ${ENV} are resolved, so an editor does not object to those.
+    sealingKey: text(
+      'Key of the sealed cookies, the same on every gateway; left out: made once and kept in the store',
+      {
+        expected: `32 bytes as base64, given as \${NAME} or file:PATH`,
+        secret: true,
+      },
+    ).optional(),
+    renewalDueDays: whole([0, 3_650], 40, 'Days before expiry from which `Sekisho-Renewal-Due` is 1'),
+  })
+  .describe('What the application is told about who is logged in.')
+
+const http = z
+  .strictObject({
+    extraMethods: z
+      .array(
+        text('One method', {
+          pattern: /^[A-Z][A-Z-]{0,31}$/,
+          expected: 'a method name in capital letters, other than CONNECT, PRI and TRACE',
+        }),
+      )
+      .default([])
+      .describe('Methods beside the usual ones that are let through'),
+    hstsSeconds: whole([0, 63_072_000], 0, '`max-age` of Strict-Transport-Security; 0 sends none'),
+    trustedForwarders: z
+      .array(text('One range', { expected: 'a CIDR range such as 10.0.0.0/8 or 2001:db8::/32, or one IP address' }))
+      .default([])
+      .describe('Addresses whose `X-Forwarded-*` and `Forwarded` fields are kept'),
+  })
+  .describe('What the doors accept and add in HTTP.')
+
+/**
+ * The shape of the one configuration file, as it is written. `loadConfig` turns it into a `GatewayConfig`.
+ * Every object is strict: an unknown key is refused with its path. The texts are compared with `config/README.md`
+ * by a test; `scripts/export-config-docs.ts` writes them there.
+ */
+export const configFile = z.strictObject({
+  institution,
+  stateFolder: text('Folder for the embedded store, snapshots and logs', { expected: 'the path of a folder' }).default(
+    'data',
+  ),
+  timeZone: text('Time zone of days and dates on pages and in mails', {
+    expected: 'a time zone name such as Asia/Tokyo',
+  }).default('Asia/Tokyo'),
+  issuers: z.array(issuer).min(1).describe('The CAs whose client certificates are known here.'),
+  doors: doorsFile,
+  upstream: z
+    .strictObject({
+      url: text('Where the banking application answers, for example http://127.0.0.1:8081', {
+        pattern: /^http:\/\/[^/]+\/?$/,
+        expected: 'an http:// URL with host and port only',
+      }),
+    })
+    .describe('The banking application behind the gateway.'),
+  directory: z
+    .enum(['embedded', 'none'])
+    .default('embedded')
+    .describe('Where contracts and users are known; none: the application knows its users itself'),
+  certificates: z
+    .strictObject({
+      mustBeRegistered: flag(
+        true,
+        'Whether a certificate must have been issued or recorded here; without a directory nothing can be, so it is then false',
+      ),
+      rsaBitsMin: whole([2_048, 16_384], 2_048, 'Smallest RSA key of a client certificate'),
+    })
+    .describe('What a client certificate must be.')
+    .prefault({}),
+  revocation: revocation.prefault({}),
+  identity: identity.prefault({}),
+  http: http.prefault({}),
+  accessLog: z
+    .strictObject({
+      file: text('File to append to; left out: no access log. `-` is standard output', {
+        expected: 'the path of a file, or -',
+      }).optional(),
+      queryStrings: flag(false, 'Whether query strings are written'),
+    })
+    .describe('One line a request.')
+    .prefault({}),
+  auditLog: z
+    .strictObject({
+      file: text('File under the state folder', {
+        expected: 'the path of a file under the state folder, relative to it',
+      }).default('audit.log'),
+    })
+    .describe('Who did what, when and why; hash-chained.')
+    .prefault({}),
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('Least severe messages of the program’s own log that are written'),
+  limits: limitsFile.prefault({}),
+})
+
+/** The file after defaults, before files are read and relations checked. */
+export type ConfigFile = z.infer<typeof configFile>
+export type { Listen, LoginIdSource } from './doors-file.ts'
+export type { Limits } from './limits-file.ts'

@@ -1,0 +1,163 @@
+import { dirname, resolve } from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import { GatewayError } from '../base/errors.ts'
+import { checkDoorIssuers, checkDoors } from './check-doors.ts'
+import {
+  checkCertificates,
+  checkGeneral,
+  checkHttp,
+  checkIdentity,
+  checkInstitution,
+  checkLimits,
+  checkRevocation,
+  checkUpstream,
+} from './check-relations.ts'
+import { type ConfigFile, configFile } from './config-file.ts'
+import { diskFiles, type FileAccess, unreadableReason } from './file-access.ts'
+import type { GatewayConfig } from './gateway-config.ts'
+import { nearestName } from './nearest-name.ts'
+import { noteIssues } from './note-issues.ts'
+import { ProblemList } from './problem-list.ts'
+import { type ReadIssuers, readIssuers, readOperatorIssuers } from './read-issuers.ts'
+import type { PemContext } from './read-pems.ts'
+import { readServerCertificates } from './read-server-certificates.ts'
+import { readYaml } from './read-yaml.ts'
+import { resolveValues } from './resolve-values.ts'
+
+/** A configuration that may be used, and what an operator should know about it. No text holds a secret. */
+export type LoadedConfig = { readonly config: GatewayConfig; readonly warnings: readonly string[] }
+
+export type LoadOptions = {
+  /** Where `${NAME}` is looked up. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Decides whether server certificates are valid now. */
+  readonly clock: Clock
+  /** How files are read. Default: from disk, at most 4 MiB each. */
+  readonly files?: FileAccess
+}
+
+/**
+ * Reads a configuration file, everything it names, and freezes the result. Relative paths in it start at its folder.
+ * Throws GatewayError `config_invalid` with every problem, each "Cannot use <path> as <what it must be>: current value
+ * is <value>", one a line; the error's `path` is the first problem's.
+ */
+export function loadConfig(file: string, options: LoadOptions): LoadedConfig {
+  const files = options.files ?? diskFiles
+  let text: string
+  try {
+    text = files.readFile(file).toString('utf8')
+  } catch (error) {
+    const message = `Cannot use ${file} as a configuration file: ${unreadableReason(error)}`
+    throw new GatewayError('config_invalid', message, { cause: error })
+  }
+  return parseConfig(text, { ...options, files, folder: dirname(resolve(file)), source: file })
+}
+
+/**
+ * The same for a text (YAML, so JSON too). `folder` is where relative paths start; `source` names the text in messages.
+ * Throws like `loadConfig`.
+ */
+export function parseConfig(text: string, options: LoadOptions & { folder: string; source?: string }): LoadedConfig {
+  const source = options.source ?? 'the text'
+  const files = options.files ?? diskFiles
+  const written = readYaml(text, source)
+  const problems = new ProblemList(written)
+  const { folder } = options
+  const tree = resolveValues(written, { env: options.env, files, folder, problems })
+  const sections = parseSections(tree, problems)
+  const context = { files, folder, problems, nowMs: options.clock.nowMs() }
+  const config = checkSections(sections, context)
+  problems.throwIfAny(source)
+  if (config === undefined)
+    throw new GatewayError('internal', `Cannot read ${source} as a configuration: no problem was noted`)
+  return { config: deepFreeze(config), warnings: problems.warnings }
+}
+
+/** The sections that have the right shape. One wrong section does not keep the others from being checked further. */
+function parseSections(tree: unknown, problems: ProblemList): Partial<ConfigFile> {
+  const whole = configFile.safeParse(tree)
+  if (whole.success) return whole.data
+  noteIssues(whole.error.issues, problems)
+  if (typeof tree !== 'object' || tree === null) return {}
+  const good = Object.entries(configFile.shape).flatMap(([name, schema]) => {
+    const section = schema.safeParse((tree as Record<string, unknown>)[name])
+    return section.success ? [[name, section.data]] : []
+  })
+  return Object.fromEntries(good)
+}
+
+/** Checks what the schema cannot; the finished configuration, or undefined when a section is missing. */
+function checkSections(sections: Partial<ConfigFile>, context: PemContext): GatewayConfig | undefined {
+  const { problems } = context
+  if (sections.limits) checkLimits(sections.limits, problems)
+  if (sections.revocation) checkRevocation(sections.revocation, problems)
+  if (sections.identity) checkIdentity(sections.identity, problems)
+  if (sections.institution) checkInstitution(sections.institution, problems)
+  if (sections.upstream) checkUpstream(sections.upstream, sections.identity, problems)
+  const { timeZone, auditLog } = sections
+  checkGeneral(
+    {
+      ...(timeZone === undefined ? {} : { timeZone }),
+      ...(auditLog === undefined ? {} : { auditFile: auditLog.file }),
+    },
+    problems,
+  )
+  const http = sections.http && checkHttp(sections.http, problems)
+  const { certificates, directory } = sections
+  const rule = certificates && directory && checkCertificates(certificates, directory, problems)
+  const read = sections.issuers && readIssuers(sections.issuers, context)
+  const doors =
+    sections.doors && readDoors(sections.doors, { names: sections.issuers?.map(({ name }) => name), read }, context)
+  if (!isComplete(sections) || !http || !rule || !read || !doors) return undefined
+  const accessFile = sections.accessLog.file
+  return {
+    ...sections,
+    http,
+    certificates: rule,
+    issuers: read.issuers,
+    doors,
+    stateFolder: resolve(context.folder, sections.stateFolder),
+    accessLog: {
+      ...sections.accessLog,
+      ...(accessFile === undefined || accessFile === '-' ? {} : { file: resolve(context.folder, accessFile) }),
+    },
+  }
+}
+
+function isComplete(sections: Partial<ConfigFile>): sections is ConfigFile {
+  return Object.keys(configFile.shape).every((name) => Object.hasOwn(sections, name))
+}
+
+type KnownIssuers = { readonly names: readonly string[] | undefined; readonly read: ReadIssuers | undefined }
+
+function readDoors(section: ConfigFile['doors'], known: KnownIssuers, context: PemContext): GatewayConfig['doors'] {
+  const { problems } = context
+  const doors = checkDoors(section, problems)
+  const { names } = known
+  if (names !== undefined) checkDoorIssuers(doors, names, { nearest: (name) => nearestName(name, names), problems })
+  const serve = (
+    path: readonly (string | number)[],
+    door: { serverCertificates: { certificate: string; key: string }[]; hostNames?: string[] },
+  ) => readServerCertificates(door.serverCertificates, { path, hostNames: door.hostNames ?? [] }, context)
+  const { admin, ops } = doors
+  const keyOwners = known.read?.keyOwners ?? new Map<string, string>()
+  return {
+    certificate: doors.certificate.map((door, index) => ({
+      ...door,
+      serverCertificates: serve(['doors', 'certificate', index], door),
+    })),
+    public: doors.public && { ...doors.public, serverCertificates: serve(['doors', 'public'], doors.public) },
+    admin: admin && {
+      listen: admin.listen,
+      serverCertificates: serve(['doors', 'admin'], admin),
+      operatorIssuerPems: readOperatorIssuers(admin.operatorIssuers, { keyOwners, context }),
+    },
+    ops,
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const member of Object.values(value)) deepFreeze(member)
+  return Object.freeze(value)
+}

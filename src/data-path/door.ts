@@ -1,0 +1,63 @@
+import type { BlockList } from 'node:net'
+import type { Clock } from '../base/clock.ts'
+import type { Limits } from '../config/gateway-config.ts'
+import type { TrustState } from '../trust/admit.ts'
+import type { AdmissionLimits } from './admission-limits.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { DirectoryClient } from './directory-client.ts'
+import type { ExchangeContext } from './exchange.ts'
+import type { HeadLimits } from './http1/head-fault.ts'
+import type { OwnPages } from './own-pages.ts'
+import type { ClientServices } from './permitted-client.ts'
+import type { AccessLog, DataPathMetrics, Pages, RefusalRecord } from './ports.ts'
+import type { CertificateReader } from './presented-certificate.ts'
+
+/** An upload or other unsafe request whose connection was cut before its answer: nobody knows whether it took effect. */
+export type UnknownOutcome = {
+  readonly requestId: string
+  readonly door: string
+  readonly loginId: string | undefined
+  readonly method: string
+  readonly path: string
+  readonly cause: string
+}
+
+/** What the data path tells the control thread for the audit log. */
+export type AuditSink = {
+  refused(record: RefusalRecord): void
+  outcomeUnknown(record: UnknownOutcome): void
+}
+
+/** One door as one worker sees it: its rule on certificates and everything its connections share. */
+export type Door = {
+  readonly name: string
+  /** Undefined: this door asks for no client certificate. */
+  readonly certificates: CertificateReader | undefined
+  /** Normalised host names the door answers to. */
+  readonly hostNames: ReadonlySet<string>
+  /** Host for HTTP/1.0 requests that name none. */
+  readonly defaultHost: string
+  readonly alternateAuthorities: readonly string[]
+  readonly limits: Limits
+  readonly headLimits: HeadLimits
+  readonly admission: AdmissionLimits
+  readonly trust: TrustState
+  readonly directory: DirectoryClient | undefined
+  readonly services: ClientServices
+  readonly exchanges: ExchangeContext
+  readonly ownPages: OwnPages
+  readonly pages: Pages
+  /** Fields sent with every page of the gateway's own. */
+  readonly pageFields: readonly string[]
+  readonly trustedForwarders: BlockList
+  readonly deadlines: Deadlines
+  readonly clock: Clock
+  readonly metrics: DataPathMetrics
+  readonly accessLog: AccessLog | undefined
+  readonly audit: AuditSink
+  readonly hsts: string | undefined
+  readonly nextRequestId: () => string
+  readonly nextConnectionId: () => number
+  /** Whether the worker is draining: answers say `Connection: close`. */
+  readonly isDraining: () => boolean
+}

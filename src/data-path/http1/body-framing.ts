@@ -1,0 +1,18 @@
+/**
+ * How the end of a message body is found (RFC 9112 6.3). `none`: there is no body. `length` may be 0, which is not the
+ * same as `none`: the sender said so. `until_close` occurs in responses only.
+ */
+export type BodyFraming =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly bytes: number }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'until_close' }
+
+export const noBody: BodyFraming = Object.freeze({ kind: 'none' })
+export const chunkedBody: BodyFraming = Object.freeze({ kind: 'chunked' })
+export const bodyUntilClose: BodyFraming = Object.freeze({ kind: 'until_close' })
+
+/** A body of exactly so many bytes. */
+export function bodyOfLength(bytes: number): BodyFraming {
+  return { kind: 'length', bytes }
+}

@@ -1,0 +1,78 @@
+import type { Clock } from '../base/clock.ts'
+import type { Permit } from '../trust/admit.ts'
+import { type AssertionSigner, ConnectionAssertion } from './assertion.ts'
+import { IdentityLines } from './identity-fields.ts'
+import { type AddedLines, forwardedLines } from './request-headers.ts'
+import type { CookieBinding, CookieSealer } from './sealed-cookies.ts'
+
+/** What a door and worker give every permitted client. */
+export type ClientServices = {
+  readonly clock: Clock
+  readonly renewalDueDays: number
+  readonly signer: AssertionSigner | undefined
+  readonly sealer: CookieSealer | undefined
+}
+
+/**
+ * What the gateway says and does for one permitted connection, prepared once: identity lines, forwarding lines, assertion, and
+ * the binding of sealed cookies. It is made from a permit, so nothing is ever vouched for without one.
+ */
+export class PermittedClient {
+  readonly permit: Permit
+  readonly sealSetCookie: ((value: string) => string) | undefined
+  readonly #identity: IdentityLines
+  readonly #assertion: ConnectionAssertion | undefined
+  readonly #openCookies: ((value: string) => string) | undefined
+  readonly #address: string
+  readonly #keepForwarded: boolean
+  #forwardedHost: string | undefined
+  #forwarded = ''
+
+  constructor(
+    permit: Permit,
+    services: ClientServices,
+    client: { address: string; certificateDer: Uint8Array | undefined; trustedForwarder: boolean },
+  ) {
+    this.permit = permit
+    this.#address = client.address
+    this.#keepForwarded = client.trustedForwarder
+    this.#identity = new IdentityLines(permit.user, { ...services, certificateDer: client.certificateDer })
+    this.#assertion = services.signer && new ConnectionAssertion(services.signer, permit.user, services.clock)
+    const { sealer } = services
+    if (sealer !== undefined) {
+      const binding: CookieBinding =
+        permit.user === undefined
+          ? { loginMethod: 'password', loginId: undefined }
+          : { loginMethod: 'certificate', loginId: permit.user.loginId }
+      this.sealSetCookie = (value) => sealer.sealSetCookie(value, binding)
+      this.#openCookies = (value) => sealer.openCookies(value, binding)
+    } else {
+      this.sealSetCookie = undefined
+      this.#openCookies = undefined
+    }
+  }
+
+  /** Whether `linesFor` may be called now; if not, await `renewAssertion` first. */
+  assertionReady(): boolean {
+    return this.#assertion === undefined || this.#assertion.line() !== undefined
+  }
+
+  async renewAssertion(): Promise<void> {
+    await this.#assertion?.renew()
+  }
+
+  /** What is added to a request for this host. */
+  linesFor(host: string, requestId: string): AddedLines {
+    if (host !== this.#forwardedHost) {
+      this.#forwardedHost = host
+      this.#forwarded = forwardedLines(this.#address, host)
+    }
+    return {
+      identity: this.#identity.lines() + (this.#assertion?.line() ?? ''),
+      forwarded: this.#forwarded,
+      requestId,
+      keepForwarded: this.#keepForwarded,
+      openCookies: this.#openCookies,
+    }
+  }
+}

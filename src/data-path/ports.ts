@@ -1,0 +1,86 @@
+import type { FaultCode } from '../base/errors.ts'
+import type { Denial, DenialReason } from '../trust/denial.ts'
+
+/** What the data path needs from the rest of the program, given to it by the worker's assembly. */
+
+export type HandshakeResult = 'completed' | 'failed' | 'timeout' | 'refused_limit'
+
+/** Counters of one worker. Every call is a few memory writes: no allocation, no I/O. */
+export type DataPathMetrics = {
+  connectionOpened(door: string): void
+  connectionClosed(door: string): void
+  /** A handshake ended. `seconds` counts from TCP accept. */
+  handshakeEnded(door: string, result: HandshakeResult, seconds: number): void
+  sessionResumed(door: string): void
+  /** One verdict of `admit()` or of a later judgement. */
+  verdict(door: string, verdict: 'permitted' | DenialReason): void
+  /** A request ended with this status (0: the client went away before a status was sent). */
+  requestEnded(route: string, status: number, seconds: number): void
+  /** Time from sending the request upstream to the head of the response. */
+  upstreamAnswered(upstream: string, seconds: number): void
+  upstreamFailed(upstream: string, fault: FaultCode): void
+  /** Connections to the application, in use and idle, as they are now. */
+  upstreamConnections(upstream: string, inUse: number, idle: number): void
+  bytesReceived(door: string, bytes: number): void
+  bytesSent(door: string, bytes: number): void
+  /** A live connection was cut because of this reason. */
+  connectionCut(door: string, reason: DenialReason): void
+  /** A fault of any origin ended a request or connection. */
+  fault(code: FaultCode): void
+}
+
+/** One line of the access log. Times in milliseconds; no query string unless configured; no secret ever. */
+export type AccessRecord = {
+  readonly requestId: string
+  readonly door: string
+  readonly clientAddress: string
+  readonly method: string
+  readonly host: string
+  readonly target: string
+  readonly status: number
+  readonly bytesSent: number
+  readonly durationMs: number
+  readonly upstreamMs: number | undefined
+  readonly loginId: string | undefined
+  readonly certificateSerial: string | undefined
+  readonly outcome: string
+}
+
+export type AccessLog = { write(record: AccessRecord): void }
+
+/** A whole small answer made by the gateway itself. */
+export type Page = { readonly status: number; readonly contentType: string; readonly body: string }
+
+export type DenialPageInput = {
+  readonly denial: Denial
+  readonly requestId: string
+  /** Links to the same door under another authority, for "choose another certificate" (R13). */
+  readonly alternateAuthorities: readonly string[]
+  /** host:port under which the client came. */
+  readonly authority: string
+  readonly acceptLanguage: string | undefined
+  readonly accept: string | undefined
+}
+
+export type FaultPageInput = {
+  readonly code: FaultCode
+  readonly requestId: string
+  readonly acceptLanguage: string | undefined
+  readonly accept: string | undefined
+}
+
+export type Pages = {
+  denial(input: DenialPageInput): Page
+  fault(input: FaultPageInput): Page
+}
+
+/** A refused connection or request, for the audit log (R25). */
+export type RefusalRecord = {
+  readonly requestId: string
+  readonly door: string
+  readonly clientAddress: string
+  readonly reason: DenialReason
+  readonly detail: string
+  readonly certificateSerial: string | undefined
+  readonly loginId: string | undefined
+}

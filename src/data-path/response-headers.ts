@@ -1,0 +1,65 @@
+import { classifyField, fieldClass } from './http1/field-class.ts'
+import type { FieldList } from './http1/field-list.ts'
+
+/** How fields of an answer are changed on the way to the client. */
+export type ResponseRules = {
+  /** Seals a Set-Cookie value if it sets one of the configured cookies; undefined when none are configured. */
+  readonly sealSetCookie: ((value: string) => string) | undefined
+  /** Strict-Transport-Security value, or undefined to leave the application's own. */
+  readonly hsts: string | undefined
+  /** Current date in IMF-fixdate, for an answer without a Date (RFC 9110 6.6.1). */
+  readonly date: () => string
+}
+
+/**
+ * The end-to-end fields of an answer in their order: without hop-by-hop, framing and Connection-nominated ones, and
+ * without fields that only the gateway may set. Content-Length is left to whoever frames the body for the client.
+ */
+export function clientResponseFields(
+  fields: FieldList,
+  connectionNominated: readonly string[],
+  rules: ResponseRules,
+): FieldList {
+  const kept: FieldList = []
+  let dated = false
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at] as string
+    let value = fields[at + 1] as string
+    switch (classifyField(name)) {
+      case fieldClass.contentLength:
+      case fieldClass.transferEncoding:
+      case fieldClass.connection:
+      case fieldClass.upgrade:
+      case fieldClass.hopByHop:
+      case fieldClass.reserved:
+        continue
+      case fieldClass.date:
+        dated = true
+        break
+      case fieldClass.setCookie:
+        if (rules.sealSetCookie !== undefined) value = rules.sealSetCookie(value)
+        break
+    }
+    if (connectionNominated.length > 0 && connectionNominated.includes(name.toLowerCase())) continue
+    if (rules.hsts !== undefined && name.length === 25 && name.toLowerCase() === 'strict-transport-security') continue
+    kept.push(name, value)
+  }
+  if (!dated) kept.push('Date', rules.date())
+  if (rules.hsts !== undefined) kept.push('Strict-Transport-Security', rules.hsts)
+  return kept
+}
+
+/** A function that gives the current date in IMF-fixdate, formatted at most once a second. */
+export function createDateField(nowMs: () => number): () => string {
+  let second = -1
+  let text = ''
+  return () => {
+    const now = nowMs()
+    const nowSecond = Math.floor(now / 1_000)
+    if (nowSecond !== second) {
+      second = nowSecond
+      text = new Date(now).toUTCString()
+    }
+    return text
+  }
+}

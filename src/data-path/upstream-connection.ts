@@ -1,0 +1,89 @@
+import { connect, type Socket } from 'node:net'
+
+/** Who uses an upstream connection: the exchange it carries. */
+export type UpstreamUser = {
+  /** Bytes of the answer. The buffer is shared and only valid during the call: what is kept must be copied. */
+  upstreamData(bytes: Buffer): void
+  /** The connection ended or failed; nothing more will come. */
+  upstreamEnded(error: Error | undefined): void
+  upstreamConnected(): void
+  /** What was written has left; writing may go on. */
+  upstreamDrained(): void
+}
+
+/** What the pool is told. */
+export type UpstreamOwner = {
+  /** An unused connection has ended or misbehaved and must not be used again. */
+  idleEnded(connection: UpstreamConnection): void
+  connectionClosed(connection: UpstreamConnection): void
+}
+
+// Every read of every upstream socket of this worker goes through one buffer, because a read is handed on before the next
+// one happens. That spares an allocation a read; users copy what they keep.
+const readBuffer = Buffer.allocUnsafeSlow(65_536)
+
+/** One connection to the application. */
+export class UpstreamConnection {
+  readonly socket: Socket
+  /** The exchange being carried; undefined while unused. */
+  user: UpstreamUser | undefined
+  /** Exchanges carried before this one. */
+  exchanges = 0
+  connected = false
+  idleSinceMs = 0
+  readonly #owner: UpstreamOwner
+  #error: Error | undefined
+
+  constructor(target: { host: string; port: number }, owner: UpstreamOwner) {
+    this.#owner = owner
+    this.socket = connect({
+      host: target.host,
+      port: target.port,
+      noDelay: true,
+      onread: { buffer: readBuffer, callback: (bytesRead) => this.#read(bytesRead) },
+    })
+    this.socket.on('connect', () => {
+      this.connected = true
+      this.user?.upstreamConnected()
+    })
+    this.socket.on('drain', () => this.user?.upstreamDrained())
+    this.socket.on('error', (error) => {
+      this.#error = error
+    })
+    this.socket.on('end', () => this.#ended())
+    this.socket.on('close', () => {
+      this.#ended()
+      this.#owner.connectionClosed(this)
+    })
+  }
+
+  /** Ends the connection at once, whatever is under way. */
+  destroy(): void {
+    this.user = undefined
+    this.socket.destroy()
+  }
+
+  #read(bytesRead: number): boolean {
+    const { user } = this
+    if (user === undefined) {
+      // Bytes nobody asked for: whoever sent them may answer the next user's request with them (desync).
+      this.#owner.idleEnded(this)
+      this.destroy()
+      return false
+    }
+    user.upstreamData(readBuffer.subarray(0, bytesRead))
+    return true
+  }
+
+  #ended(): void {
+    const { user } = this
+    if (user === undefined) {
+      this.#owner.idleEnded(this)
+      this.socket.destroy()
+      return
+    }
+    this.user = undefined
+    this.socket.destroy()
+    user.upstreamEnded(this.#error)
+  }
+}

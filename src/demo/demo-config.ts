@@ -1,0 +1,65 @@
+import { join } from 'node:path'
+import { demoIssuerName, type DemoFiles } from './demo-files.ts'
+
+/** Ports of the demo, before `SEKISHO_PORT_OFFSET` is added. */
+export const demoPorts = { certificate: 8_443, alternate: 8_444, public: 8_442, admin: 9_443, ops: 9_464, bankApp: 8_081 }
+
+/** `aud` of the assertions the sample bank accepts. */
+export const demoAudience = 'sekisho-demo-bank'
+
+/** Loopback only, both families. */
+function loopback(...ports: number[]): { host: string; port: number }[] {
+  return ports.flatMap((port) => [
+    { host: '127.0.0.1', port },
+    { host: '::1', port },
+  ])
+}
+
+/**
+ * The demo's configuration, as the text of a configuration file: it goes through the same parser as everybody's. `folder`
+ * is the clone's root.
+ */
+export function demoConfigText(options: { files: DemoFiles; folder: string; offset: number }): string {
+  const { files, folder, offset } = options
+  const port = (name: keyof typeof demoPorts) => demoPorts[name] + offset
+  const hostNames = ['localhost', '127.0.0.1', '[::1]']
+  const serverCertificates = [{ certificate: files.serverCertificate, key: files.serverKey }]
+  return JSON.stringify({
+    institution: {
+      name: { ja: 'せきしょデモ銀行', en: 'Sekisho Demo Bank' },
+      selfReference: { ja: '当行', en: 'our bank' },
+      contact: { ja: 'インターネットバンキング ヘルプデスク 0120-000-000(デモ用の番号です)', en: 'Internet banking help desk, 0120-000-000 (a number for the demo)' },
+      hours: { ja: '平日 9:00〜18:00', en: 'Weekdays 9:00 to 18:00 (Japan time)' },
+      issueUrl: `https://localhost:${port('public')}/issue`,
+    },
+    stateFolder: join(folder, offset === 0 ? 'data' : `data-${offset}`),
+    issuers: [{ name: demoIssuerName, certificate: files.issuingCa, chain: [files.rootCa] }],
+    doors: {
+      certificate: [
+        {
+          name: 'certificate',
+          listen: loopback(port('certificate'), port('alternate')),
+          hostNames,
+          serverCertificates,
+          issuers: [demoIssuerName],
+          alternateAuthorities: [`localhost:${port('certificate')}`, `localhost:${port('alternate')}`],
+        },
+      ],
+      public: { name: 'public', listen: loopback(port('public')), hostNames, serverCertificates },
+      admin: { listen: loopback(port('admin')), serverCertificates, operatorIssuers: [{ certificate: files.operatorsCa }] },
+      ops: { listen: [{ host: '127.0.0.1', port: port('ops') }] },
+    },
+    upstream: { url: `http://127.0.0.1:${port('bankApp')}` },
+    directory: 'embedded',
+    certificates: { mustBeRegistered: false },
+    identity: {
+      assertion: { audience: demoAudience },
+      sealCookies: ['BANKSESSION'],
+      // Renewal is allowed at any time in the demo.
+      renewalDueDays: 3_650,
+    },
+    accessLog: { file: join(folder, offset === 0 ? 'data' : `data-${offset}`, 'access.log') },
+    logLevel: 'warn',
+    limits: { drainTimeoutMs: 3_000 },
+  })
+}

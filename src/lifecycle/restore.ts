@@ -1,0 +1,61 @@
+import { GatewayError } from '../base/errors.ts'
+import { type CertificateName, nameCertificate, resolveCertificate } from './issuer-names.ts'
+import type { Actor, LifecyclePorts } from './ports.ts'
+
+export type RestoreRequest = {
+  readonly certificate: CertificateName
+  readonly dryRun: boolean
+  /** Why, in the operator's own words; for the audit log. */
+  readonly reason: string
+  readonly comment: string
+}
+
+export type RestoreOutcome = CertificateName & {
+  readonly issuerId: string
+  readonly loginId: string | undefined
+  readonly dryRun: boolean
+  readonly outcome: 'restored' | 'would_be_restored'
+}
+
+/**
+ * Takes a revocation back: an audited correction by the security role, not a part of daily work.
+ * Throws `admin_not_found` if the certificate is not revoked, `restore_refused` if its login ID has a newer certificate
+ * (a refusal is audited too), `admin_request_invalid`, `serial_invalid`, `store_unavailable`.
+ */
+export async function restore(request: RestoreRequest, actor: Actor, ports: LifecyclePorts): Promise<RestoreOutcome> {
+  const key = resolveCertificate(request.certificate, { issuers: ports.issuers, path: 'certificate' })
+  const name = nameCertificate(key, ports.issuers)
+  const record = await ports.store.revocation(key)
+  if (record?.state !== 'revoked') {
+    throw notRevoked(name)
+  }
+  const { loginId, reason: revocationReason } = record.revocation
+  if (request.dryRun) {
+    const obstacle = await ports.store.restoreObstacle(key)
+    if (obstacle !== undefined) throw new GatewayError('restore_refused', `Cannot restore ${name.serial}: ${obstacle}`)
+    return { ...name, loginId, dryRun: true, outcome: 'would_be_restored' }
+  }
+  const base = {
+    actor: { kind: 'operator', name: actor.name },
+    target: { kind: 'certificate', name: `${name.issuer} ${name.serial}` },
+    requestId: actor.requestId,
+  } as const
+  try {
+    const { outcome } = await ports.publisher.restore(key, actor)
+    if (outcome === 'not_revoked') throw notRevoked(name)
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'restore_refused') {
+      const detail = { loginId, explanation: error.message, role: actor.role }
+      ports.audit({ event: 'operator_refused', ...base, reason: 'restore_refused', detail })
+    }
+    throw error
+  }
+  const { reason, comment } = request
+  const detail = { loginId, revocationReason, comment, role: actor.role }
+  ports.audit({ event: 'certificate_restored', ...base, reason, detail })
+  return { ...name, loginId, dryRun: false, outcome: 'restored' }
+}
+
+function notRevoked({ issuer, serial }: CertificateName): GatewayError {
+  return new GatewayError('admin_not_found', `Cannot restore ${serial} of ${issuer}: it is not revoked`)
+}

@@ -1,0 +1,150 @@
+import { GatewayError } from '../base/errors.ts'
+import { type CertificateName, nameCertificate, resolveCertificate } from './issuer-names.ts'
+import type { Actor, CertificateKey, LifecyclePorts, RevocationReason } from './ports.ts'
+
+export type RevokeRequest = {
+  /** Certificates by issuer and serial number, known here or not. */
+  readonly certificates: readonly CertificateName[]
+  /** Every unexpired certificate of these login IDs is revoked (R17). */
+  readonly loginIds: readonly string[]
+  readonly reason: RevocationReason
+  readonly comment: string
+  /** Says what would happen and changes nothing. */
+  readonly dryRun: boolean
+}
+
+export type RevokedCertificate = CertificateName & {
+  readonly issuerId: string
+  readonly loginId: string | undefined
+  readonly outcome: 'revoked' | 'already_revoked' | 'would_be_revoked'
+}
+
+export type RevokeResult = {
+  readonly dryRun: boolean
+  /** Revoked now, or with `dryRun` those that would be. */
+  readonly revoked: number
+  readonly alreadyRevoked: number
+  /** With `dryRun` always 0. */
+  readonly connectionsCut: number
+  readonly certificates: readonly RevokedCertificate[]
+  /** What the operator should know, one sentence each. */
+  readonly notes: readonly string[]
+}
+
+const suggestionsMax = 5
+
+/**
+ * Revokes certificates, and answers when all workers of this gateway have applied it. Repeating it changes nothing.
+ * Throws `admin_request_invalid` and `serial_invalid` (see `resolveCertificate`), `admin_not_found` for a login ID that the
+ * directory does not know and that has no live connection, `store_unavailable`.
+ */
+export async function revoke(request: RevokeRequest, actor: Actor, ports: LifecyclePorts): Promise<RevokeResult> {
+  const { targets, notes } = await findTargets(request, ports)
+  if (request.dryRun) return await foresee(targets, notes, ports)
+
+  const requests = [...targets].map(([key, loginId]) => ({
+    key,
+    loginId,
+    reason: request.reason,
+    comment: request.comment,
+  }))
+  const { outcomes, connectionsCut } = await ports.publisher.publish(requests, actor)
+  const certificates = outcomes.map(({ key, outcome }) => ({
+    ...nameCertificate(key, ports.issuers),
+    loginId: targets.get(key),
+    outcome,
+  }))
+  for (const { issuer, serial, loginId, outcome } of certificates) {
+    ports.audit({
+      event: 'certificate_revoked',
+      actor: { kind: 'operator', name: actor.name },
+      target: { kind: 'certificate', name: `${issuer} ${serial}` },
+      reason: request.reason,
+      requestId: actor.requestId,
+      detail: { loginId, outcome, comment: request.comment, role: actor.role },
+    })
+  }
+  return {
+    dryRun: false,
+    revoked: certificates.filter(({ outcome }) => outcome === 'revoked').length,
+    alreadyRevoked: certificates.filter(({ outcome }) => outcome === 'already_revoked').length,
+    connectionsCut,
+    certificates,
+    notes,
+  }
+}
+
+type Targets = Map<CertificateKey, string | undefined>
+
+async function findTargets(request: RevokeRequest, ports: LifecyclePorts) {
+  const targets: Targets = new Map()
+  const notes: string[] = []
+  for (const [position, certificate] of request.certificates.entries()) {
+    const key = resolveCertificate(certificate, { issuers: ports.issuers, path: `certificates[${position}]` })
+    targets.set(key, undefined)
+  }
+  for (const [position, loginId] of request.loginIds.entries()) {
+    const keys = await keysOf(loginId, ports)
+    if (keys.length === 0) {
+      await checkKnown(loginId, { path: `loginIds[${position}]`, ports })
+      notes.push(`${loginId}: no unexpired certificate is known here and none is connected, so nothing was revoked`)
+    }
+    for (const key of keys) targets.set(key, loginId)
+  }
+  return { targets, notes }
+}
+
+/**
+ * What is recorded for the login ID, and what its live connections present: a certificate made elsewhere is in no record
+ * (`certificates.mustBeRegistered: false`). Keys of CAs that are not configured pass no door anyway.
+ */
+async function keysOf(loginId: string, ports: LifecyclePorts): Promise<CertificateKey[]> {
+  const recorded = await ports.store.certificatesOf(loginId, ports.nowMs())
+  const live = await ports.workers.connectionsOf(loginId)
+  const keys = new Set(recorded.map(({ key }) => key))
+  for (const { certificateKey } of live) {
+    const trusted = ports.issuers.some(({ issuerId }) => certificateKey?.startsWith(`${issuerId}:`) === true)
+    if (certificateKey !== undefined && trusted) keys.add(certificateKey)
+  }
+  return [...keys]
+}
+
+async function checkKnown(loginId: string, options: { path: string; ports: LifecyclePorts }): Promise<void> {
+  const { path, ports } = options
+  if (ports.directory === 'none' || (await ports.store.user(loginId)) !== undefined) return
+  const shown = JSON.stringify(loginId.slice(0, 100))
+  const alike = await findAlike(loginId, ports)
+  const hint = alike.length === 0 ? '' : ` (alike: ${alike.join(', ')})`
+  throw new GatewayError(
+    'admin_not_found',
+    `Cannot find the login ID in the directory${hint}: current value is ${shown}`,
+    {
+      path,
+    },
+  )
+}
+
+/** Login IDs that share the longest beginning with the one that was not found. */
+async function findAlike(loginId: string, ports: LifecyclePorts): Promise<readonly string[]> {
+  for (let length = loginId.length; length > loginId.length / 2; length--) {
+    const alike = await ports.store.loginIds(loginId.slice(0, length), suggestionsMax)
+    if (alike.length > 0) return alike
+  }
+  return []
+}
+
+async function foresee(targets: Targets, notes: readonly string[], ports: LifecyclePorts): Promise<RevokeResult> {
+  const certificates: RevokedCertificate[] = []
+  for (const [key, loginId] of targets) {
+    const record = await ports.store.revocation(key)
+    const outcome = record?.state === 'revoked' ? 'already_revoked' : 'would_be_revoked'
+    certificates.push({
+      ...nameCertificate(key, ports.issuers),
+      loginId: loginId ?? record?.revocation.loginId,
+      outcome,
+    })
+  }
+  const alreadyRevoked = certificates.filter(({ outcome }) => outcome === 'already_revoked').length
+  const revoked = certificates.length - alreadyRevoked
+  return { dryRun: true, revoked, alreadyRevoked, connectionsCut: 0, certificates, notes }
+}

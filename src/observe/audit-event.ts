@@ -1,0 +1,74 @@
+import type { RefusalRecord } from '../data-path/ports.ts'
+
+/** Everything the audit log can say (R25). Words are part of the product's interface: never renamed, never reused. */
+export const auditEventKinds = [
+  'audit_log_continued',
+  'audit_log_repaired',
+  'audit_records_dropped',
+  'certificate_issued',
+  'certificate_renewed',
+  'certificate_restored',
+  'certificate_revoked',
+  'certificate_superseded',
+  'configuration_loaded',
+  'connection_cut',
+  'gateway_started',
+  'gateway_stopped',
+  'login_method_changed',
+  'login_refused',
+  'operator_refused',
+  'store_behind',
+  'upload_outcome_unknown',
+  'user_reinstated',
+  'user_suspended',
+  'worker_ended',
+] as const
+
+export type AuditEventKind = (typeof auditEventKinds)[number]
+
+/** Who did it. `name`: login ID, operator's name, client address, or the part of the gateway. */
+export type AuditActor = {
+  readonly kind: 'gateway' | 'operator' | 'user' | 'unauthenticated' | 'store'
+  readonly name: string
+}
+
+/** What it was done to. */
+export type AuditTarget = {
+  readonly kind:
+    | 'certificate'
+    | 'login_id'
+    | 'contract'
+    | 'connection'
+    | 'door'
+    | 'configuration'
+    | 'audit_log'
+    | 'worker'
+  readonly name: string
+}
+
+/** One event. Details are flat; texts are shortened and secrets replaced when it is recorded. */
+export type AuditEvent = {
+  readonly event: AuditEventKind
+  readonly actor: AuditActor
+  readonly target?: AuditTarget
+  /** Why: a denial reason, a revocation reason, a form number. */
+  readonly reason?: string
+  readonly requestId?: string
+  readonly detail?: Readonly<Record<string, string | number | boolean | undefined>>
+}
+
+/** The gateway's own acts. */
+export const gatewayActor: AuditActor = { kind: 'gateway', name: 'gateway' }
+
+/** A refused login as the audit log records it. */
+export function describeRefusal(refusal: RefusalRecord): AuditEvent {
+  const { certificateSerial, loginId } = refusal
+  return {
+    event: 'login_refused',
+    actor: { kind: 'unauthenticated', name: refusal.clientAddress },
+    ...(certificateSerial === undefined ? {} : { target: { kind: 'certificate', name: certificateSerial } }),
+    reason: refusal.reason,
+    requestId: refusal.requestId,
+    detail: { door: refusal.door, loginId, explanation: refusal.detail },
+  }
+}

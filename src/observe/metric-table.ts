@@ -1,0 +1,292 @@
+import { faults } from '../base/errors.ts'
+import { layOutMetrics, type MetricLayout, type MetricType } from '../base/metric-sheet.ts'
+import type { HandshakeResult } from '../data-path/ports.ts'
+import { denialReasons } from '../trust/denial.ts'
+
+/** Names that come from the configuration; together with the closed lists they fix every series at start. */
+export type MetricNames = {
+  /** Certificate doors and the public door. */
+  readonly doors: readonly string[]
+  /** Route names given to `DataPathMetrics.requestEnded`. */
+  readonly routes: readonly string[]
+  readonly upstreams: readonly string[]
+  readonly issuers: readonly string[]
+  /** Names under which server certificates are watched for expiry. */
+  readonly serverCertificates: readonly string[]
+  /** Route names of the admin API. */
+  readonly adminRoutes: readonly string[]
+  readonly build: { readonly version: string; readonly node: string; readonly openssl: string }
+}
+
+/** One row of the metric table; the documentation lists the same rows. */
+export type MetricRow = {
+  readonly name: string
+  readonly type: MetricType
+  readonly help: string
+  readonly labels: readonly string[]
+  readonly buckets?: readonly number[]
+  /** One series per thread, with the label `thread` added; a dead thread's series disappear. */
+  readonly perThread?: true
+  /** Label values of every series. */
+  readonly series: (names: MetricNames) => readonly (readonly string[])[]
+}
+
+export const handshakeResults = [
+  'completed',
+  'failed',
+  'timeout',
+  'refused_limit',
+] as const satisfies readonly HandshakeResult[]
+export const verdicts = ['permitted', ...denialReasons] as const
+/** `none`: the client went away before a status was sent. */
+export const statusClasses = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
+export const directions = ['received', 'sent'] as const
+export const upstreamStates = ['in_use', 'idle'] as const
+export const delayStatistics = ['p99', 'max'] as const
+export const faultCodes = Object.keys(faults)
+
+/** Upper bounds of the duration histograms. Unit: seconds. */
+export const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const
+
+/** Faults that end an upstream exchange: those of the upstream, and the pauses in a body it sends. */
+const upstreamFaultCodes = [
+  ...Object.entries(faults).flatMap(([code, row]) => (row.origin === 'upstream' ? [code] : [])),
+  'body_idle_timeout',
+]
+
+const single = () => [[]]
+
+function product(first: readonly string[], second: readonly string[]): string[][] {
+  return first.flatMap((a) => second.map((b) => [a, b]))
+}
+
+function each(values: readonly string[]): string[][] {
+  return values.map((value) => [value])
+}
+
+/** Every metric of the gateway, beside prom-client's `process_*` and `nodejs_*`. Names are never reused. */
+export const metricTable: readonly MetricRow[] = [
+  {
+    name: 'sekisho_connections_open',
+    type: 'gauge',
+    help: 'Client connections open now',
+    labels: ['door'],
+    series: (names) => each(names.doors),
+  },
+  {
+    name: 'sekisho_connections_total',
+    type: 'counter',
+    help: 'Client connections accepted',
+    labels: ['door'],
+    series: (names) => each(names.doors),
+  },
+  {
+    name: 'sekisho_handshakes_total',
+    type: 'counter',
+    help: 'TLS handshakes ended, by result',
+    labels: ['door', 'result'],
+    series: (names) => product(names.doors, handshakeResults),
+  },
+  {
+    name: 'sekisho_handshake_duration_seconds',
+    type: 'histogram',
+    help: 'Time from TCP accept to the completed TLS handshake',
+    labels: ['door'],
+    buckets: durationBuckets,
+    series: (names) => each(names.doors),
+  },
+  {
+    name: 'sekisho_sessions_resumed_total',
+    type: 'counter',
+    help: 'TLS sessions resumed; each one was judged again',
+    labels: ['door'],
+    series: (names) => each(names.doors),
+  },
+  {
+    name: 'sekisho_verdicts_total',
+    type: 'counter',
+    help: 'Verdicts on client certificates: permitted, or the reason of the denial',
+    labels: ['door', 'verdict'],
+    series: (names) => product(names.doors, verdicts),
+  },
+  {
+    name: 'sekisho_cuts_total',
+    type: 'counter',
+    help: 'Live connections cut, by reason',
+    labels: ['door', 'reason'],
+    series: (names) => product(names.doors, denialReasons),
+  },
+  {
+    name: 'sekisho_bytes_total',
+    type: 'counter',
+    help: 'Bytes received from and sent to clients, inside TLS',
+    labels: ['door', 'direction'],
+    series: (names) => product(names.doors, directions),
+  },
+  {
+    name: 'sekisho_requests_total',
+    type: 'counter',
+    help: 'Requests ended, by class of the status sent',
+    labels: ['route', 'status_class'],
+    series: (names) => product(names.routes, statusClasses),
+  },
+  {
+    name: 'sekisho_request_duration_seconds',
+    type: 'histogram',
+    help: 'Time from the first byte of a request to the end of its response',
+    labels: ['route'],
+    buckets: durationBuckets,
+    series: (names) => each(names.routes),
+  },
+  {
+    name: 'sekisho_upstream_response_seconds',
+    type: 'histogram',
+    help: 'Time from sending a request to the application to the head of its response',
+    labels: ['upstream'],
+    buckets: durationBuckets,
+    series: (names) => each(names.upstreams),
+  },
+  {
+    name: 'sekisho_upstream_failures_total',
+    type: 'counter',
+    help: 'Exchanges with the application that failed, by fault',
+    labels: ['upstream', 'fault'],
+    series: (names) => product(names.upstreams, upstreamFaultCodes),
+  },
+  {
+    name: 'sekisho_upstream_connections',
+    type: 'gauge',
+    help: 'Connections to the application now',
+    labels: ['upstream', 'state'],
+    series: (names) => product(names.upstreams, upstreamStates),
+  },
+  {
+    name: 'sekisho_faults_total',
+    type: 'counter',
+    help: 'Faults that ended a request or a connection, by code',
+    labels: ['code'],
+    series: () => each(faultCodes),
+  },
+  {
+    name: 'sekisho_revocation_entries',
+    type: 'gauge',
+    help: 'Revoked certificates in the index',
+    labels: ['issuer'],
+    series: (names) => each(names.issuers),
+  },
+  {
+    name: 'sekisho_revocation_data_age_seconds',
+    type: 'gauge',
+    help: 'Time since the store of revocations was last heard',
+    labels: [],
+    series: single,
+  },
+  {
+    name: 'sekisho_revocations_applied_total',
+    type: 'counter',
+    help: 'Revocations applied to the index',
+    labels: [],
+    series: single,
+  },
+  {
+    name: 'sekisho_certificate_days_left',
+    type: 'gauge',
+    help: 'Days until a server certificate or an issuing CA expires; negative afterwards',
+    labels: ['kind', 'name'],
+    series: (names) => [...product(['server'], names.serverCertificates), ...product(['issuer'], names.issuers)],
+  },
+  {
+    name: 'sekisho_event_loop_delay_seconds',
+    type: 'gauge',
+    help: 'Delay of the event loop over the last 15 to 30 seconds',
+    labels: ['statistic'],
+    perThread: true,
+    series: () => each(delayStatistics),
+  },
+  {
+    name: 'sekisho_workers',
+    type: 'gauge',
+    help: 'Data workers running now',
+    labels: [],
+    series: single,
+  },
+  {
+    name: 'sekisho_worker_restarts_total',
+    type: 'counter',
+    help: 'Data workers started again after one ended unexpectedly',
+    labels: [],
+    series: single,
+  },
+  {
+    name: 'sekisho_audit_records_total',
+    type: 'counter',
+    help: 'Records put into the audit log',
+    labels: [],
+    series: single,
+  },
+  {
+    name: 'sekisho_audit_records_dropped_total',
+    type: 'counter',
+    help: 'Audit records lost because the log could not be written fast enough',
+    labels: [],
+    series: single,
+  },
+  {
+    name: 'sekisho_access_log_dropped_total',
+    type: 'counter',
+    help: 'Access log lines lost because the log could not be written fast enough',
+    labels: [],
+    series: single,
+  },
+  {
+    name: 'sekisho_admin_requests_total',
+    type: 'counter',
+    help: 'Requests to the admin API, by class of the status sent',
+    labels: ['route', 'status_class'],
+    series: (names) => product(names.adminRoutes, statusClasses),
+  },
+  {
+    name: 'sekisho_metrics_lost_total',
+    type: 'counter',
+    help: 'Observations with a label value that was not known at start; more than 0 is a defect',
+    labels: [],
+    series: single,
+  },
+  {
+    name: 'sekisho_build_info',
+    type: 'gauge',
+    help: 'Always 1; the labels name the versions that run',
+    labels: ['version', 'node', 'openssl'],
+    series: ({ build }) => [[build.version, build.node, build.openssl]],
+  },
+]
+
+/** Fixes every series for these names; control thread and workers share the result. Repeated names count once. */
+export function createMetricLayout(names: MetricNames): MetricLayout {
+  const unique: MetricNames = {
+    ...names,
+    doors: [...new Set(names.doors)],
+    routes: [...new Set(names.routes)],
+    upstreams: [...new Set(names.upstreams)],
+    issuers: [...new Set(names.issuers)],
+    serverCertificates: [...new Set(names.serverCertificates)],
+    adminRoutes: [...new Set(names.adminRoutes)],
+  }
+  return layOutMetrics(
+    metricTable.map((row) => ({
+      name: row.name,
+      help: row.help,
+      type: row.type,
+      labels: row.labels,
+      series: row.series(unique),
+      buckets: row.buckets ?? [],
+      perThread: row.perThread ?? false,
+    })),
+  )
+}
+
+/** Index into `statusClasses`: 0 for anything that is not an HTTP status. */
+export function statusClassIndex(status: number): number {
+  const index = Math.trunc(status / 100)
+  return index >= 1 && index <= 5 ? index : 0
+}

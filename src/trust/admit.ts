@@ -1,0 +1,232 @@
+import type { Clock } from '../base/clock.ts'
+import type { CertificateOpinion } from './certificate-opinion.ts'
+import { type Denial, deny } from './denial.ts'
+import type { DirectoryAnswer, UserRole } from './directory-answer.ts'
+import { type Fingerprint, fingerprintOf } from './fingerprint.ts'
+import type { Freshness } from './freshness.ts'
+import type { ConnectionSubject, LiveConnection, LiveConnections } from './live-connections.ts'
+import type { RevocationIndex } from './revocation-index.ts'
+
+/** What a client presented in its handshake. */
+export type Presented =
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'unreadable'; readonly detail: string }
+  | {
+      readonly kind: 'certificate'
+      readonly opinion: CertificateOpinion
+      /** OpenSSL's verdict on a full handshake; undefined when it accepted, or when a resumed session gave none. */
+      readonly opensslFault: string | undefined
+    }
+
+/** All that judging looks at, the same for every connection of a worker. */
+export type TrustState = {
+  readonly clock: Clock
+  readonly index: RevocationIndex
+  readonly freshness: Freshness
+  readonly live: LiveConnections
+  /** Whether a directory of contracts and users is configured; without one the reasons that need it cannot occur. */
+  readonly directory: boolean
+  readonly mustBeRegistered: boolean
+}
+
+/** One connection on its way to a verdict. */
+export type Candidate = {
+  readonly connection: LiveConnection
+  readonly presented: Presented
+  /** Fetched before; undefined without a directory, or when there was no login ID to ask about. */
+  readonly answer: DirectoryAnswer | 'unavailable' | undefined
+}
+
+/** The user a permit stands for. */
+export type PermittedUser = {
+  readonly loginId: string
+  readonly contractId: string | undefined
+  readonly role: UserRole | undefined
+  readonly opinion: CertificateOpinion
+}
+
+/**
+ * The proof that `admit()` or `admitWithoutCertificate()` said yes; only this file can make one, and everything that
+ * forwards asks for one. Undefined `user`: the public door, where the application asks for login ID and password.
+ */
+class AdmittedPermit {
+  readonly kind = 'permit'
+  readonly candidate: Candidate | undefined
+  readonly user: PermittedUser | undefined
+  /** Generation of the index that was judged last; while it stands, only time can change the verdict. */
+  judgedGeneration: number
+  readonly #proof = true
+
+  constructor(candidate: Candidate | undefined, user: PermittedUser | undefined, judgedGeneration: number) {
+    this.candidate = candidate
+    this.user = user
+    this.judgedGeneration = judgedGeneration
+  }
+
+  /** Whether a value is a permit made here. */
+  static made(value: unknown): value is AdmittedPermit {
+    return typeof value === 'object' && value !== null && #proof in value
+  }
+}
+export type Permit = AdmittedPermit
+
+/** Whether a value is a permit that this module made. */
+export function isPermit(value: unknown): value is Permit {
+  return AdmittedPermit.made(value)
+}
+
+/** What the connection is known by in `LiveConnections`. To be filled in before `admit()` adds it. */
+export function connectionSubject(
+  door: string,
+  presented: Presented,
+  answer: Candidate['answer'],
+): ConnectionSubject {
+  if (presented.kind !== 'certificate') {
+    return { door, certificateKey: undefined, loginId: undefined, contractId: undefined }
+  }
+  const { key, loginId } = presented.opinion
+  return { door, certificateKey: key, loginId, contractId: known(answer)?.user?.contractId }
+}
+
+/**
+ * Registers the connection, then judges it, in one turn of the event loop: a revocation that is applied meanwhile is either
+ * seen by the judgement or finds the connection registered and cuts it. Never awaits, does no I/O.
+ */
+export function admit(candidate: Candidate, state: TrustState): Permit | Denial {
+  state.live.add(candidate.connection)
+  const generation = state.index.generation
+  const denial = judge(candidate, state)
+  if (denial !== undefined) return denial
+  return new AdmittedPermit(candidate, permittedUser(candidate), generation)
+}
+
+/** Registers a connection of a door that asks for no certificate. What it may do is the application's decision. */
+export function admitWithoutCertificate(connection: LiveConnection, state: TrustState): Permit {
+  state.live.add(connection)
+  return new AdmittedPermit(undefined, undefined, 0)
+}
+
+/**
+ * Judges a permitted connection again, before each of its requests: always what depends on time, and everything once
+ * the index has changed. Returns the same permit or the denial.
+ */
+export function judgeAgain(permit: Permit, state: TrustState): Permit | Denial {
+  const { candidate } = permit
+  if (candidate === undefined) return permit
+  const generation = state.index.generation
+  if (generation === permit.judgedGeneration) {
+    return validityFault(candidate.presented, state.clock.nowMs()) ?? freshnessFault(candidate.presented, state) ?? permit
+  }
+  const denial = judge(candidate, state)
+  if (denial !== undefined) return denial
+  permit.judgedGeneration = generation
+  return permit
+}
+
+/** Judges anew with what the directory says now. */
+export function admitAnew(permit: Permit, answer: Candidate['answer'], state: TrustState): Permit | Denial {
+  if (permit.candidate === undefined) return permit
+  const candidate = { ...permit.candidate, answer }
+  const generation = state.index.generation
+  return judge(candidate, state) ?? new AdmittedPermit(candidate, permittedUser(candidate), generation)
+}
+
+/** What `admit` would say of a certificate, without a connection: for operators who ask why. */
+export function foreseeVerdict(candidate: Omit<Candidate, 'connection'>, state: TrustState): Denial | undefined {
+  return judge(candidate, state)
+}
+
+/** The one function that judges. Checks in the order of `denialReasons`; the first failure names the denial. */
+function judge(candidate: Omit<Candidate, 'connection'>, state: TrustState): Denial | undefined {
+  const { presented } = candidate
+  if (presented.kind === 'missing') return deny('certificate_missing', 'no certificate was presented')
+  if (presented.kind === 'unreadable') return deny('certificate_unreadable', presented.detail)
+  return (
+    certificateFault(presented) ??
+    validityFault(presented, state.clock.nowMs()) ??
+    revocationFault(presented.opinion, state.index) ??
+    directoryFault(candidate, presented.opinion, state) ??
+    freshnessFault(presented, state)
+  )
+}
+
+function certificateFault(presented: Presented & { kind: 'certificate' }): Denial | undefined {
+  const { opinion, opensslFault } = presented
+  if (opinion.fault !== undefined) return deny(opinion.fault.reason, opinion.fault.detail, opinion.presented)
+  if (opensslFault === undefined || windowFaults.has(opensslFault)) return undefined
+  return deny('issuer_not_trusted', `OpenSSL refused the chain: ${opensslFault}`, opinion.presented)
+}
+
+/** OpenSSL codes that our own look at the window explains; were it to find nothing, `validityFault` refuses all the same. */
+const windowFaults: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
+
+function validityFault(presented: Presented, nowMs: number): Denial | undefined {
+  if (presented.kind !== 'certificate') return undefined
+  const { opinion, opensslFault } = presented
+  if (nowMs < opinion.issuerValidFromMs || nowMs > opinion.issuerValidToMs) {
+    return deny('issuer_not_trusted', 'its issuer or a CA above is outside its own validity period', opinion.presented)
+  }
+  const { notBeforeMs, notAfterMs } = opinion.certificate
+  if (nowMs < notBeforeMs) return deny('certificate_not_yet_valid', `valid from ${iso(notBeforeMs)}`, opinion.presented)
+  // notAfter names a whole second that still counts (RFC 5280 4.1.2.5).
+  if (nowMs >= notAfterMs + 1_000) return deny('certificate_expired', `expired at ${iso(notAfterMs)}`, opinion.presented)
+  if (opensslFault === undefined) return undefined
+  return deny('issuer_not_trusted', `OpenSSL refused the chain: ${opensslFault}`, opinion.presented)
+}
+
+function revocationFault(opinion: CertificateOpinion, index: RevocationIndex): Denial | undefined {
+  if (!holds(index, opinion.revokedEntry)) return undefined
+  return deny('certificate_revoked', 'its key is in the revocation index', opinion.presented)
+}
+
+function directoryFault(candidate: Pick<Candidate, 'answer'>, opinion: CertificateOpinion, state: TrustState): Denial | undefined {
+  if (opinion.loginId === undefined) return deny('login_id_missing', opinion.loginIdMissing, opinion.presented)
+  if (candidate.answer === 'unavailable') {
+    // A directory that does not answer is no reason to let anyone in, nor to tell a user that they are unknown.
+    return deny('trust_data_stale', 'the directory did not answer', opinion.presented)
+  }
+  const user = candidate.answer?.user
+  if (state.directory && user === undefined) {
+    return deny('login_id_unknown', 'the directory has no such login ID', opinion.presented)
+  }
+  if (state.directory && state.mustBeRegistered && candidate.answer?.certificateRegistered !== true) {
+    return deny('certificate_not_registered', 'not issued or recorded for this login ID', opinion.presented)
+  }
+  if (holds(state.index, opinion.supersededEntry)) {
+    return deny('certificate_superseded', 'a newer certificate of the login ID is in use', opinion.presented)
+  }
+  if (holds(state.index, opinion.suspendedEntry)) {
+    return deny('user_suspended', 'the user is suspended', opinion.presented)
+  }
+  if (user !== undefined && state.index.has(fingerprintOf('password_mode', user.contractId))) {
+    return deny('contract_not_in_certificate_mode', `contract ${user.contractId}`, opinion.presented)
+  }
+  return undefined
+}
+
+function freshnessFault(presented: Presented, state: TrustState): Denial | undefined {
+  if (state.freshness.freshEnough()) return undefined
+  const ageSeconds = Math.round(state.freshness.ageMs() / 1_000)
+  const certificate = presented.kind === 'certificate' ? presented.opinion.presented : undefined
+  return deny('trust_data_stale', `the store was last heard ${ageSeconds} s ago`, certificate)
+}
+
+function holds(index: RevocationIndex, entry: Fingerprint | undefined): boolean {
+  return entry !== undefined && index.has(entry)
+}
+
+function permittedUser(candidate: Candidate): PermittedUser | undefined {
+  const { presented, answer } = candidate
+  if (presented.kind !== 'certificate' || presented.opinion.loginId === undefined) return undefined
+  const { opinion } = presented
+  const user = known(answer)?.user
+  return { loginId: presented.opinion.loginId, contractId: user?.contractId, role: user?.role, opinion }
+}
+
+function known(answer: Candidate['answer']): DirectoryAnswer | undefined {
+  return answer === 'unavailable' ? undefined : answer
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString()
+}

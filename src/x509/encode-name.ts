@@ -1,0 +1,39 @@
+import type { GeneralName, NameAttribute } from './client-certificate.ts'
+import { tags } from './der-reader.ts'
+import { derElement, derOid, derSequence, derText } from './der-writer.ts'
+import { oids } from './oids.ts'
+
+/**
+ * DER of a distinguished name, one attribute in each relative name, in the order given. Country is a PrintableString
+ * (RFC 5280 appendix A), e-mail an IA5String, everything else a UTF8String.
+ */
+export function encodeName(attributes: readonly NameAttribute[]): Uint8Array {
+  return derSequence(
+    ...attributes.map(({ oid, value }) => {
+      const tag = oid === oids.countryName ? tags.printableString : tags.utf8String
+      const text = derText(oid === oids.emailAddress ? tags.ia5String : tag, value)
+      return derElement(tags.set, derSequence(derOid(oid), text))
+    }),
+  )
+}
+
+/**
+ * DER of one general name (RFC 5280 4.2.1.6); the value of an otherName becomes a UTF8String.
+ * The kind `other` cannot be written: what it held was not kept.
+ */
+export function encodeGeneralName(name: Exclude<GeneralName, { kind: 'other' }>): Uint8Array {
+  switch (name.kind) {
+    case 'email':
+      return derText(0x81, name.value)
+    case 'dns':
+      return derText(0x82, name.value)
+    case 'uri':
+      return derText(0x86, name.value)
+    case 'ip':
+      return derElement(0x87, name.bytes)
+    case 'directoryName':
+      return derElement(0xa4, name.der)
+    case 'otherName':
+      return derElement(0xa0, derOid(name.oid), derElement(0xa0, derText(tags.utf8String, name.value ?? '')))
+  }
+}
