@@ -2,10 +2,12 @@ import { BlockList, isIP } from 'node:net'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { assert } from './base/assert.ts'
 import { systemClock } from './base/clock.ts'
+import { TickClock } from './base/tick-clock.ts'
 import type { CertificateDoorConfig, GatewayConfig, PublicDoorConfig } from './config/gateway-config.ts'
 import { AdmissionLimits } from './data-path/admission-limits.ts'
 import { AssertionSigner } from './data-path/assertion.ts'
 import { AuditNotes } from './data-path/audit-notes.ts'
+import { Batch } from './data-path/batch.ts'
 import { Deadlines } from './data-path/deadlines.ts'
 import { DirectoryClient, type DirectoryQuestion } from './data-path/directory-client.ts'
 import type { Door, UnknownOutcome } from './data-path/door.ts'
@@ -61,7 +63,9 @@ class DataWorker {
   readonly #start: WorkerStart
   readonly #port: MessagePort
   readonly #listeners: DoorListener[] = []
-  readonly #deadlines = new Deadlines(systemClock)
+  readonly #clock = new TickClock(systemClock)
+  readonly #batch = new Batch(this.#clock)
+  readonly #deadlines = new Deadlines(this.#clock)
   readonly #live = new LiveConnections()
   readonly #directory: DirectoryClient | undefined
   readonly #signer: AssertionSigner | undefined
@@ -86,7 +90,7 @@ class DataWorker {
     const metrics = createWorkerMetrics(createMetricLayout(metricNames), metricBuffer)
     watchLoopDelay((p99, max) => metrics.eventLoopDelay(p99, max))
     const shared = this.#sharedParts(metrics)
-    const issuers = new Map(config.issuers.map((issuer) => [issuer.name, readIssuingCa(issuer, systemClock.nowMs())]))
+    const issuers = new Map(config.issuers.map((issuer) => [issuer.name, readIssuingCa(issuer, this.#clock.nowMs())]))
     const addresses = []
     for (const door of config.doors.certificate) {
       const doorIssuers = door.issuers.map((name) => issuers.get(name)).filter((issuer) => issuer !== undefined)
@@ -102,7 +106,7 @@ class DataWorker {
     const { config, accessLogFile, sealingSecret } = this.#start
     const { limits, institution, timeZone, http, identity } = config
     const upstream = new URL(config.upstream.url)
-    const date = createDateField(() => systemClock.nowMs())
+    const date = createDateField(() => this.#clock.nowMs())
     const hsts = http.hstsSeconds > 0 ? `max-age=${http.hstsSeconds}` : undefined
     const headLimits = { ...limits, knownMethods: new Set([...usualMethods, ...http.extraMethods]) }
     const pool = new UpstreamPool({
@@ -110,14 +114,15 @@ class DataWorker {
       host: upstream.hostname.replace(/^\[|\]$/g, ''),
       port: Number(upstream.port || 80),
       limits,
-      clock: systemClock,
+      clock: this.#clock,
       deadlines: this.#deadlines,
+      batch: this.#batch,
       metrics,
     })
     const sealer =
       sealingSecret === undefined
         ? undefined
-        : new CookieSealer({ names: identity.sealCookies, secret: Buffer.from(sealingSecret), clock: systemClock })
+        : new CookieSealer({ names: identity.sealCookies, secret: Buffer.from(sealingSecret), clock: this.#clock })
     const notes = new AuditNotes((batch, dropped) => this.#send({ type: 'audit', notes: batch, dropped }))
     const accessLog =
       accessLogFile === undefined
@@ -125,7 +130,7 @@ class DataWorker {
         : createAccessLog({
             file: accessLogFile,
             queryStrings: config.accessLog.queryStrings,
-            clock: systemClock,
+            clock: this.#clock,
             onDrop: (lines) => metrics.accessLogDropped(lines),
           })
     return {
@@ -133,13 +138,14 @@ class DataWorker {
       headLimits,
       trust: this.#trustState(),
       directory: this.#directory,
-      services: { clock: systemClock, renewalDueDays: identity.renewalDueDays, signer: this.#signer, sealer },
-      exchanges: { pool, limits, headLimits, hsts, date, clock: systemClock, metrics },
+      services: { clock: this.#clock, renewalDueDays: identity.renewalDueDays, signer: this.#signer, sealer },
+      exchanges: { pool, batch: this.#batch, limits, headLimits, hsts, date, clock: this.#clock, metrics },
       pages: createPages(institution, { timeZone }),
       pageFields: pageHeaders.flatMap(([name, value]) => [name, value]),
       trustedForwarders: blockList(http.trustedForwarders),
       deadlines: this.#deadlines,
-      clock: systemClock,
+      batch: this.#batch,
+      clock: this.#clock,
       metrics,
       accessLog,
       audit: notes,
@@ -153,9 +159,9 @@ class DataWorker {
   #trustState(): TrustState {
     const { config, index, freshness } = this.#start
     return {
-      clock: systemClock,
+      clock: this.#clock,
       index: new RevocationIndex(index),
-      freshness: new Freshness(freshness, { clock: systemClock, ...config.revocation }),
+      freshness: new Freshness(freshness, { clock: this.#clock, ...config.revocation }),
       live: this.#live,
       directory: config.directory !== 'none',
       mustBeRegistered: config.certificates.mustBeRegistered,
@@ -182,7 +188,7 @@ class DataWorker {
       hostNames: new Set(hostNames),
       defaultHost: hostNames[0] ?? 'localhost',
       alternateAuthorities: 'alternateAuthorities' in config ? config.alternateAuthorities : [],
-      admission: new AdmissionLimits(shared.limits, systemClock),
+      admission: new AdmissionLimits(shared.limits, this.#clock),
       ownPages,
     }
     const resumption = 'resumption' in config && config.resumption.enabled ? config.resumption : undefined

@@ -4,17 +4,25 @@ import { GatewayError } from '../base/errors.ts'
 
 /** Room for ten thousand certificates in one call. */
 const bodyBytesMax = 1_048_576
+/** A body that is too large is read and dropped up to here, so that its sender gets to read the answer; then the connection ends. */
+const discardedBytesMax = 16_777_216
 const issuesShownMax = 10
 
 /** Reads the body whole. Throws `admin_request_invalid` above 1 MiB. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > bodyBytesMax) throw invalid(`Cannot read a body above ${bodyBytesMax} bytes`)
-    chunks.push(chunk)
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > discardedBytesMax) break
+      if (bytes <= bodyBytesMax) chunks.push(chunk)
+      else chunks.length = 0
+    }
+  } catch (cause) {
+    throw invalid('Cannot read the body: it ended early', { cause })
   }
+  if (bytes > bodyBytesMax) throw invalid(`Cannot read a body above ${bodyBytesMax} bytes`)
   return Buffer.concat(chunks)
 }
 
@@ -36,7 +44,7 @@ export async function readJson<T>(request: IncomingMessage, schema: z.ZodType<T>
 export function readQuery<T>(parameters: URLSearchParams, schema: z.ZodType<T>): T {
   const values: Record<string, string> = Object.create(null)
   for (const [name, value] of parameters) {
-    if (values[name] !== undefined) throw invalid(`Cannot use ${name}: it is given twice`, name)
+    if (values[name] !== undefined) throw invalid(`Cannot use ${name}: it is given twice`, { path: name })
     values[name] = value
   }
   return check({ ...values }, schema)
@@ -50,7 +58,8 @@ function check<T>(value: unknown, schema: z.ZodType<T>): T {
     .slice(0, issuesShownMax)
     .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
   if (issues.length > issuesShownMax) lines.push(`and ${issues.length - issuesShownMax} more`)
-  throw invalid(`Cannot use the request: ${lines.join('; ')}`, issues[0]?.path)
+  const path = issues[0]?.path
+  throw invalid(`Cannot use the request: ${lines.join('; ')}`, path === undefined || path === '' ? {} : { path })
 }
 
 function showPath(path: readonly PropertyKey[]): string {
@@ -60,6 +69,6 @@ function showPath(path: readonly PropertyKey[]): string {
   }, '')
 }
 
-function invalid(message: string, path?: string): GatewayError {
-  return new GatewayError('admin_request_invalid', message, path === undefined || path === '' ? {} : { path })
+function invalid(message: string, options: { path?: string; cause?: unknown } = {}): GatewayError {
+  return new GatewayError('admin_request_invalid', message, options)
 }

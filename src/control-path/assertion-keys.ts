@@ -43,7 +43,9 @@ export class AssertionKeys {
     const current = await publishNewKey(options)
     const keys = new AssertionKeys(options, current, nextRotationMs(options))
     keys.#timer = setInterval(() => {
-      keys.#refresh().catch((error: unknown) => options.log.warn('assertion keys not refreshed', { error: String(error) }))
+      keys
+        .#refresh()
+        .catch((error: unknown) => options.log.warn('assertion keys not refreshed', { error: String(error) }))
     }, refreshMs)
     keys.#timer.unref()
     return keys

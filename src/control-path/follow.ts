@@ -53,7 +53,7 @@ const caughtUpTimeoutMs = 10_000
 /** A store that is replaced more often than this within one pull is not one to be followed. */
 const reloadsMax = 3
 
-type Waiter = { readonly afterPull: number; resolve(): void }
+type Waiter = { readonly afterPull: number; resolve(): void; reject(fault: GatewayError): void }
 
 /** Follows the store's log in the control thread: loads what it amounts to, then applies each event in order. */
 export class Follower {
@@ -98,9 +98,9 @@ export class Follower {
    * Throws `store_unavailable` after ten seconds: the change stands in the store and is applied later.
    */
   async caughtUp(): Promise<void> {
-    if (this.#state === 'stopped') throw new GatewayError('store_unavailable', 'Cannot follow the store: stopped')
+    if (this.#state === 'stopped') throw stopped()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const waiter = { afterPull: this.#pullsStarted, resolve }
+    const waiter = { afterPull: this.#pullsStarted, resolve, reject }
     this.#waiters.add(waiter)
     const timer = setTimeout(() => {
       const why = this.#lastFault ?? 'the store or a worker is slow'
@@ -136,7 +136,8 @@ export class Follower {
 
   async stop(): Promise<void> {
     this.#state = 'stopped'
-    this.#ready.reject(new GatewayError('store_unavailable', 'Cannot follow the store: stopped'))
+    this.#ready.reject(stopped())
+    for (const waiter of this.#waiters) waiter.reject(stopped())
     this.#wake?.()
     await this.#loop
   }
@@ -304,6 +305,10 @@ export class Follower {
     await workers.directoryReplaced()
     this.#directoryToForget = false
   }
+}
+
+function stopped(): GatewayError {
+  return new GatewayError('store_unavailable', 'Cannot follow the store: stopped')
 }
 
 function mismatch(known: number, stored: number): string {

@@ -11,7 +11,7 @@ type AddressRecord = { unauthenticated: number; failures: number; minuteStartMs:
 
 /**
  * Bounds on what strangers may use of one door: handshakes a second, connections not permitted yet, the same for each address,
- * and failures of an address. A permitted user leaves these counts, so a hundred users behind one address all get in (R6).
+ * and failures of an address (`addressGroup`). A permitted user leaves these counts, so a hundred users behind one address all get in (R6).
  */
 export class AdmissionLimits {
   readonly #limits: Limits
@@ -30,7 +30,8 @@ export class AdmissionLimits {
   }
 
   /** Takes a place for a new connection; undefined when there is none. Whoever gets one calls `release` exactly once. */
-  enter(address: string): AdmissionPlace | undefined {
+  enter(clientAddress: string): AdmissionPlace | undefined {
+    const address = addressGroup(clientAddress)
     const record = this.#record(address)
     const perAddressMax =
       record.failures > this.#limits.handshakeFailuresPerAddressPerMinuteMax
@@ -103,8 +104,24 @@ export class AdmissionLimits {
   }
 
   #forgetIfIdle(address: string, record: AddressRecord): void {
-    if (record.unauthenticated === 0 && record.failures === 0) this.#addresses.delete(address)
+    if (record.unauthenticated > 0 || record.failures > 0) return
+    // It may have been crowded out and another stand in its place.
+    if (this.#addresses.get(address) === record) this.#addresses.delete(address)
   }
+}
+
+/**
+ * What counts as one address: an IPv4 address, or the first 64 bits of an IPv6 address, because whoever has one of those
+ * usually has all 2^64 behind it.
+ */
+export function addressGroup(address: string): string {
+  if (!address.includes(':')) return address
+  const [head = '', tail] = address.split('::')
+  const before = head === '' ? [] : head.split(':')
+  const behind = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - behind.length)
+  const groups = [...before, ...Array.from({ length: zeros }, () => '0'), ...behind]
+  return `${groups.slice(0, 4).join(':')}::/64`
 }
 
 /** One connection's place under the limits. */

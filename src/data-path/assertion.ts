@@ -33,7 +33,7 @@ export class AssertionSigner {
    * A JWT (RFC 7519) that says which user and certificate the gateway let through: `sub` is the login ID, `cnf`
    * binds it to the certificate (RFC 8705 3.1). On the public door it says only that the gateway forwarded the request.
    */
-  async sign(user: PermittedUser | undefined): Promise<string> {
+  async sign(user: PermittedUser | undefined): Promise<{ token: string; expiresAtMs: number }> {
     if (this.#key === undefined) throw new Error('Cannot sign an assertion before a key was given')
     const issuedAt = Math.floor(this.#clock.nowMs() / 1_000)
     const claims =
@@ -53,7 +53,8 @@ export class AssertionSigner {
       .setExpirationTime(issuedAt + this.#rules.lifetimeSeconds)
       .setJti(randomUUID())
     if (user !== undefined) token.setSubject(user.loginId)
-    return token.sign(this.#key)
+    const expiresAtMs = (issuedAt + this.#rules.lifetimeSeconds) * 1_000
+    return { token: await token.sign(this.#key), expiresAtMs }
   }
 }
 
@@ -66,7 +67,9 @@ export class ConnectionAssertion {
   readonly #user: PermittedUser | undefined
   readonly #clock: Clock
   #line = ''
-  #signedAtMs = Number.NEGATIVE_INFINITY
+  // On the monotonic clock. `iat` and `exp` are whole seconds, so a life may be up to a second shorter than configured.
+  #renewFromMs = Number.NEGATIVE_INFINITY
+  #usableUntilMs = Number.NEGATIVE_INFINITY
   #signing: Promise<void> | undefined
 
   constructor(signer: AssertionSigner, user: PermittedUser | undefined, clock: Clock) {
@@ -77,10 +80,9 @@ export class ConnectionAssertion {
 
   /** The header line if a current assertion is at hand; undefined: call `renew()` first. */
   line(): string | undefined {
-    const ageMs = this.#clock.monotonicMs() - this.#signedAtMs
-    // A tenth of the life is left to the application's own clock and queue.
-    if (ageMs > this.#signer.lifetimeMs * 0.9) return undefined
-    if (ageMs > this.#signer.lifetimeMs / 2) this.renew().catch(() => {})
+    const nowMs = this.#clock.monotonicMs()
+    if (nowMs > this.#usableUntilMs) return undefined
+    if (nowMs > this.#renewFromMs) this.renew().catch(() => {})
     return this.#line
   }
 
@@ -93,8 +95,11 @@ export class ConnectionAssertion {
 
   async #sign(): Promise<void> {
     const atMs = this.#clock.monotonicMs()
-    const token = await this.#signer.sign(this.#user)
+    const atWallMs = this.#clock.nowMs()
+    const { token, expiresAtMs } = await this.#signer.sign(this.#user)
     this.#line = `Sekisho-Assertion: ${token}\r\n`
-    this.#signedAtMs = atMs
+    this.#renewFromMs = atMs + this.#signer.lifetimeMs / 2
+    // A tenth of the life is left to the application's own clock and queue.
+    this.#usableUntilMs = atMs + (expiresAtMs - atWallMs) - this.#signer.lifetimeMs / 10
   }
 }

@@ -1,6 +1,13 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { admit, admitAnew, admitWithoutCertificate, connectionSubject, type Permit, type Presented } from '../trust/admit.ts'
+import {
+  admit,
+  admitAnew,
+  admitWithoutCertificate,
+  connectionSubject,
+  type Permit,
+  type Presented,
+} from '../trust/admit.ts'
 import type { Denial, DenialReason } from '../trust/denial.ts'
 import type { DirectoryAnswer } from '../trust/directory-answer.ts'
 import type { ConnectionSubject, LiveConnection } from '../trust/live-connections.ts'
@@ -76,9 +83,14 @@ export class ClientConnection implements LiveConnection, Deadline {
     door.metrics.connectionOpened(door.name)
     socket.once('secure', () => this.#secured())
     // After the handshake Node tells TLS errors of a socket without a tls.Server only here, and leaves the socket open.
-    socket.on('_tlsError', () => this.end('tls_error'))
-    socket.on('error', () => this.end('tls_error'))
-    socket.on('end', () => this.end('client_closed'))
+    const failed = (error: NodeJS.ErrnoException) => this.end(isDisconnection(error) ? 'client_closed' : 'tls_error')
+    socket.on('_tlsError', failed)
+    socket.on('error', failed)
+    socket.on('end', () => {
+      // What the client sent before it left comes first.
+      door.batch.run()
+      this.end('client_closed')
+    })
     socket.on('close', () => this.end('client_closed'))
     socket.on('drain', () => this.#protocol?.drained())
   }
@@ -101,6 +113,7 @@ export class ClientConnection implements LiveConnection, Deadline {
     if (this.#stage !== 'handshaking') return
     this.#stage = 'judging'
     const { door } = this
+    door.clock.refresh()
     this.#handshakeEnded('completed')
     if (this.socket.isSessionReused()) door.metrics.sessionResumed(door.name)
     // `servername` is false or null where the client sent no SNI, whatever the types say.
@@ -137,7 +150,9 @@ export class ClientConnection implements LiveConnection, Deadline {
   #directoryQuestion() {
     if (this.#presented?.kind !== 'certificate') return undefined
     const { loginId, key, fault } = this.#presented.opinion
-    return loginId === undefined || key === undefined || fault !== undefined ? undefined : { loginId, certificateKey: key }
+    return loginId === undefined || key === undefined || fault !== undefined
+      ? undefined
+      : { loginId, certificateKey: key }
   }
 
   #decide(verdict: Permit | Denial): void {
@@ -154,7 +169,7 @@ export class ClientConnection implements LiveConnection, Deadline {
       this.recordRefusal(verdict, this.refusalRequestId)
     }
     this.#protocol = new Http1Connection(this)
-    this.socket.on('data', (bytes: Buffer) => this.#protocol?.data(bytes))
+    this.socket.on('data', (bytes: Buffer) => door.batch.fromClient(this, bytes))
   }
 
   #permit(permit: Permit): void {
@@ -191,6 +206,11 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.#verdict = verdict
     this.#permit(verdict)
     return false
+  }
+
+  /** Bytes of the client, handed on by the batch; nothing is read from a connection that has ended. */
+  receive(bytes: Buffer): void {
+    if (this.#stage === 'open') this.#protocol?.data(bytes)
   }
 
   cut(reason: DenialReason): void {
@@ -245,6 +265,10 @@ export class ClientConnection implements LiveConnection, Deadline {
     const seconds = (this.door.clock.monotonicMs() - this.#acceptedAtMs) / 1_000
     this.door.metrics.handshakeEnded(this.door.name, result, seconds)
   }
+}
+
+function isDisconnection({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ECONNRESET' || code === 'EPIPE'
 }
 
 /** IPv4 addresses of dual-stack listeners in their own form, so that one client has one address. */

@@ -18,7 +18,7 @@ export type ResponseStart = {
  * are only valid during the call; an implementation copies what it cannot write at once.
  */
 export type ClientStream = {
-  /** Forwards a 1xx answer, if the client's version has them. */
+  /** Sends a 1xx answer at once, if the client's version has them. */
   respondInformational(status: number, reason: string, fields: FieldList): void
   respond(start: ResponseStart): void
   writeBody(chunk: Buffer): void
@@ -30,10 +30,10 @@ export type ClientStream = {
   resumeBody(): void
   /** Sets the one deadline of the exchange; on expiry `Exchange.expired()` is called. Unit: milliseconds from now. */
   awaitWithin(durationMs: number): void
-  /** Answers with a page of the gateway's own; only before `respond`. */
+  /** Answers with a page of the gateway's own; only before `respond`. The exchange is over. */
   respondFault(code: FaultCode): void
   /** Ends the client's side abruptly, because an answer that has begun cannot be finished. */
-  abort(): void
-  /** The exchange is over: everything was sent. `bodyUnread`: the client is still sending a body nobody will read. */
+  abort(code: FaultCode): void
+  /** The exchange is over: what was gathered is sent. `bodyUnread`: the client is still sending a body nobody will read. */
   exchangeEnded(bodyUnread: boolean): void
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts'
+import type { TickClock } from '../base/tick-clock.ts'
 
 /** Something that must have happened by a time, on the monotonic clock. `Infinity`: nothing is awaited. */
 export type Deadline = {
@@ -16,10 +16,10 @@ const sweepMs = 100
  */
 export class Deadlines {
   readonly #items = new Set<Deadline>()
-  readonly #clock: Clock
+  readonly #clock: TickClock
   readonly #timer: NodeJS.Timeout
 
-  constructor(clock: Clock) {
+  constructor(clock: TickClock) {
     this.#clock = clock
     this.#timer = setInterval(() => this.sweep(), sweepMs)
     this.#timer.unref()
@@ -35,6 +35,7 @@ export class Deadlines {
 
   /** Expires what is due. Called by the timer; tests with a fake clock call it themselves. */
   sweep(): void {
+    this.#clock.refresh()
     const nowMs = this.#clock.monotonicMs()
     for (const item of this.#items) {
       if (item.deadlineMs > nowMs) continue

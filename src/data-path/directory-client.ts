@@ -6,6 +6,8 @@ const answersMax = 100_000
 
 export type DirectoryQuestion = { readonly loginId: string; readonly certificateKey: CertificateKey }
 
+type Asking = { readonly loginId: string; changed: boolean }
+
 /**
  * Positive knowledge about users, asked of the control thread before a connection is judged and remembered until a change of
  * that login ID is announced.
@@ -14,8 +16,8 @@ export class DirectoryClient {
   readonly #ask: (question: DirectoryQuestion) => Promise<DirectoryAnswer>
   /** By login ID, then by certificate. */
   readonly #answers = new Map<string, Map<string, DirectoryAnswer>>()
-  /** Rises when something is forgotten, so that an answer on its way then is not remembered. */
-  #forgotten = 0
+  /** Questions on their way. One whose login ID changes meanwhile is asked again. */
+  readonly #asking = new Set<Asking>()
 
   constructor(ask: (question: DirectoryQuestion) => Promise<DirectoryAnswer>) {
     this.#ask = ask
@@ -27,24 +29,30 @@ export class DirectoryClient {
 
   /** Throws GatewayError `store_unavailable` when the store does not answer. */
   async lookUp(question: DirectoryQuestion): Promise<DirectoryAnswer> {
-    for (;;) {
-      const forgotten = this.#forgotten
-      const answer = await this.#ask(question)
-      // Something changed while the answer was on its way: it may be the old one, and its connection is not registered yet.
-      if (forgotten !== this.#forgotten) continue
-      // A stranger's login ID is not remembered: it may be registered any moment, and there are endlessly many.
-      if (answer.user !== undefined) this.#remember(question, answer)
-      return answer
+    const asking: Asking = { loginId: question.loginId, changed: false }
+    this.#asking.add(asking)
+    try {
+      for (;;) {
+        asking.changed = false
+        const answer = await this.#ask(question)
+        // The answer may be the old one, and its connection is not registered yet, so nobody else would judge it anew.
+        if (asking.changed) continue
+        // A stranger's login ID is not remembered: it may be registered any moment, and there are endlessly many.
+        if (answer.user !== undefined) this.#remember(question, answer)
+        return answer
+      }
+    } finally {
+      this.#asking.delete(asking)
     }
   }
 
   forget(loginId: string): void {
-    this.#forgotten++
+    for (const asking of this.#asking) if (asking.loginId === loginId) asking.changed = true
     this.#answers.delete(loginId)
   }
 
   forgetAll(): void {
-    this.#forgotten++
+    for (const asking of this.#asking) asking.changed = true
     this.#answers.clear()
   }
 

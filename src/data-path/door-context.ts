@@ -36,7 +36,9 @@ export type DoorContextOptions = {
 export type DoorContexts = {
   readonly fallback: SecureContext
   /** Undefined when there is only one certificate, so that no handshake pays for a choice. */
-  readonly choose: ((serverName: string, done: (error: Error | null, context?: SecureContext) => void) => void) | undefined
+  readonly choose:
+    | ((serverName: string, done: (error: Error | null, context?: SecureContext) => void) => void)
+    | undefined
 }
 
 /**
@@ -68,7 +70,9 @@ function createContext(certificate: ServerCertificateConfig, options: DoorContex
     cert: certificate.certificatePem,
     key: certificate.keyPem,
     // An issuing CA is trusted by itself: the chain above it was checked at start, so no handshake verifies it again.
-    ...(issuers === undefined ? {} : { ca: issuers.map((issuer) => issuer.certificatePem), allowPartialTrustChain: true }),
+    ...(issuers === undefined
+      ? {}
+      : { ca: issuers.map((issuer) => issuer.certificatePem), allowPartialTrustChain: true }),
     minVersion: 'TLSv1.2',
     ciphers,
     ecdhCurve: groups,

@@ -1,9 +1,10 @@
 import type { BlockList } from 'node:net'
-import type { Clock } from '../base/clock.ts'
+import type { TickClock } from '../base/tick-clock.ts'
 import type { Limits } from '../config/gateway-config.ts'
 import type { TrustState } from '../trust/admit.ts'
 import type { AdmissionLimits } from './admission-limits.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { Batch } from './batch.ts'
 import type { DirectoryClient } from './directory-client.ts'
 import type { ExchangeContext } from './exchange.ts'
 import type { HeadLimits } from './http1/head-fault.ts'
@@ -51,7 +52,8 @@ export type Door = {
   readonly pageFields: readonly string[]
   readonly trustedForwarders: BlockList
   readonly deadlines: Deadlines
-  readonly clock: Clock
+  readonly batch: Batch
+  readonly clock: TickClock
   readonly metrics: DataPathMetrics
   readonly accessLog: AccessLog | undefined
   readonly audit: AuditSink

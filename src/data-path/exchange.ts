@@ -1,20 +1,22 @@
+import type { Clock } from '../base/clock.ts'
 import type { FaultCode } from '../base/errors.ts'
 import type { Limits } from '../config/gateway-config.ts'
+import type { Batch } from './batch.ts'
 import type { ClientStream } from './client-stream.ts'
-import { BodyReader, type BodySink } from './http1/body-reader.ts'
+import type { BodySink } from './http1/body-reader.ts'
 import { chunkEnd, chunkStart, lastChunk } from './http1/chunked-body.ts'
 import { classifyField, fieldClass } from './http1/field-class.ts'
 import type { FieldList } from './http1/field-list.ts'
 import type { HeadLimits } from './http1/head-fault.ts'
-import { parseResponseHead, type ResponseHead } from './http1/response-head.ts'
+import type { ResponseHead } from './http1/response-head.ts'
+import { endToEndTrailers } from './http1/trailer-fields.ts'
 import type { PermittedClient } from './permitted-client.ts'
-import type { ForwardRequest } from './request-headers.ts'
-import { upstreamRequestHead } from './request-headers.ts'
-import { clientResponseFields, type ResponseRules } from './response-headers.ts'
+import type { DataPathMetrics } from './ports.ts'
+import { type ForwardRequest, upstreamRequestHead } from './request-headers.ts'
+import { clientResponseFields } from './response-headers.ts'
+import { type AnswerOwner, UpstreamAnswer } from './upstream-answer.ts'
 import type { UpstreamConnection } from './upstream-connection.ts'
 import type { UpstreamPool, UpstreamWaiter } from './upstream-pool.ts'
-import type { Clock } from '../base/clock.ts'
-import type { DataPathMetrics } from './ports.ts'
 
 /** Methods that may be sent twice without harm (RFC 9110 9.2.2). */
 const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
@@ -22,6 +24,7 @@ const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'
 /** What every exchange of a worker shares. */
 export type ExchangeContext = {
   readonly pool: UpstreamPool
+  readonly batch: Batch
   readonly limits: Limits
   readonly headLimits: HeadLimits
   readonly hsts: string | undefined
@@ -33,12 +36,13 @@ export type ExchangeContext = {
 /**
  * Where an exchange stands. `preparing`: an assertion is being signed. `queued`: no upstream connection is free.
  * `connecting`: the request is written into a connection that is being made. `uploading`: the request body is on its way.
- * `waiting`: the request is complete, no answer yet. `responding`: the answer's head has gone to the client. `ended`.
+ * `waiting`: it is the application's turn: the request is complete, or its body waits for 100 (Continue). `responding`: the
+ * answer's head has gone to the client, while the rest of an upload may still be on its way. `ended`.
  */
 export type ExchangePhase = 'preparing' | 'queued' | 'connecting' | 'uploading' | 'waiting' | 'responding' | 'ended'
 
 /** One request and its answer: streams both ways, keeps back-pressure, holds nothing whole. */
-export class Exchange implements UpstreamWaiter, BodySink {
+export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
   phase: ExchangePhase = 'preparing'
   readonly request: ForwardRequest
   readonly requestId: string
@@ -53,14 +57,12 @@ export class Exchange implements UpstreamWaiter, BodySink {
   readonly #permitted: PermittedClient
   readonly #client: ClientStream
   readonly #context: ExchangeContext
+  readonly #answer: UpstreamAnswer
   #upstream: UpstreamConnection | undefined
   #sentAtMs = 0
   #requestDone: boolean
   #bodyForwarded = false
   #retried = false
-  #partialHead: Buffer | undefined
-  #head: ResponseHead | undefined
-  #reader: BodyReader | undefined
 
   constructor(options: {
     request: ForwardRequest
@@ -75,19 +77,22 @@ export class Exchange implements UpstreamWaiter, BodySink {
     this.#client = options.client
     this.#context = options.context
     this.#requestDone = options.request.framing.kind === 'none'
+    this.#answer = new UpstreamAnswer(this)
   }
 
   /** Begins: at once, or after an assertion has been signed. */
   start(): void {
-    if (this.#permitted.assertionReady()) {
-      this.#acquire(false)
-      return
-    }
+    if (this.#permitted.assertionReady()) this.#acquire(false)
+    else this.#renewAssertion(() => this.#acquire(false))
+  }
+
+  #renewAssertion(next: () => void): void {
+    this.phase = 'preparing'
     this.#client.pauseBody()
     this.#client.awaitWithin(this.#context.limits.upstreamResponseTimeoutMs)
     this.#permitted.renewAssertion().then(
       () => {
-        if (this.phase === 'preparing') this.#acquire(false)
+        if (this.phase === 'preparing') next()
       },
       () => this.#fail('internal'),
     )
@@ -106,33 +111,43 @@ export class Exchange implements UpstreamWaiter, BodySink {
   }
 
   upstreamAcquired(connection: UpstreamConnection): void {
-    const { limits, clock } = this.#context
     this.#upstream = connection
+    if (this.#permitted.assertionReady()) {
+      this.#send(connection)
+      return
+    }
+    // It has run out in the queue.
+    this.#renewAssertion(() => {
+      if (this.#upstream === connection) this.#send(connection)
+    })
+  }
+
+  #send(connection: UpstreamConnection): void {
+    const { limits, clock } = this.#context
     this.#sentAtMs = clock.monotonicMs()
-    this.sent = true
-    const head = upstreamRequestHead(this.request, this.#permitted.linesFor(this.request.host, this.requestId))
+    const head = upstreamRequestHead(this.request, this.requestId, this.#permitted.linesFor(this.request.host))
     if (!this.#requestDone) {
       // The first body bytes, if they are here already, go out in the same packet as the head.
       connection.socket.cork()
       process.nextTick(() => connection.socket.uncork())
     }
-    connection.socket.write(head, 'latin1')
-    if (connection.connected) {
-      this.upstreamConnected()
-    } else {
-      this.phase = 'connecting'
-      this.#client.awaitWithin(limits.upstreamConnectTimeoutMs)
-    }
+    if (this.#requestDone) this.#context.batch.write(connection.socket, head)
+    else connection.socket.write(head, 'latin1')
+    this.phase = 'connecting'
+    if (connection.connected) this.upstreamConnected()
+    else this.#client.awaitWithin(limits.upstreamConnectTimeoutMs)
     if (!this.#requestDone) this.#client.resumeBody()
   }
 
   upstreamConnected(): void {
-    if (this.#requestDone) this.#await('waiting', this.#context.limits.upstreamResponseTimeoutMs)
+    if (this.phase !== 'connecting') return
+    this.sent = true
+    const awaitsContinue = this.request.expectsContinue && !this.#bodyForwarded
+    if (this.#requestDone || awaitsContinue) this.#await('waiting', this.#context.limits.upstreamResponseTimeoutMs)
     else this.#await('uploading', this.#context.limits.bodyIdleTimeoutMs)
   }
 
   #await(phase: ExchangePhase, durationMs: number): void {
-    if (this.phase === 'responding' || this.phase === 'ended') return
     this.phase = phase
     this.#client.awaitWithin(durationMs)
   }
@@ -154,6 +169,7 @@ export class Exchange implements UpstreamWaiter, BodySink {
       socket.write(chunk)
     }
     if (socket.writableNeedDrain) this.#client.pauseBody()
+    if (this.phase === 'waiting') this.phase = 'uploading'
     if (this.phase === 'uploading' || this.phase === 'responding') {
       this.#client.awaitWithin(this.#context.limits.bodyIdleTimeoutMs)
     }
@@ -163,100 +179,75 @@ export class Exchange implements UpstreamWaiter, BodySink {
   end(trailers: FieldList): void {
     if (this.#requestDone) return
     this.#requestDone = true
-    if (this.request.framing.kind === 'chunked') this.#upstream?.socket.write(lastChunk(trailers), 'latin1')
+    if (this.request.framing.kind === 'chunked') {
+      const kept = endToEndTrailers(trailers, this.request.connectionNominated)
+      this.#upstream?.socket.write(lastChunk(kept), 'latin1')
+    }
     if (this.phase === 'uploading') this.#await('waiting', this.#context.limits.upstreamResponseTimeoutMs)
   }
 
   upstreamDrained(): void {
-    if (!this.#requestDone) this.#client.resumeBody()
+    this.#client.resumeBody()
+    if (this.phase === 'uploading') this.#client.awaitWithin(this.#context.limits.bodyIdleTimeoutMs)
   }
 
   // Answer, application to client.
 
   upstreamData(bytes: Buffer): void {
     if (!this.#isOpen()) return
-    if (this.#head !== undefined) {
-      this.#feedBody(bytes, 0)
-      return
-    }
-    const held = this.#partialHead
-    const all = held === undefined ? bytes : Buffer.concat([held, bytes])
-    this.#partialHead = undefined
-    this.#readHeads(all)
-  }
-
-  #readHeads(bytes: Buffer): void {
-    let at = 0
-    for (;;) {
-      const head = parseResponseHead(bytes, at, this.request.method, this.#context.headLimits)
-      if (head === undefined) {
-        // The buffer is the pool's: what is kept is copied.
-        this.#partialHead = at < bytes.length ? Buffer.from(bytes.subarray(at)) : undefined
-        return
-      }
-      if ('fault' in head || head.status === 101) {
-        this.#fail('upstream_response_malformed')
-        return
-      }
-      at += head.byteLength
-      if (head.status >= 200) {
-        this.#respond(head)
-        this.#feedBody(bytes, at)
-        return
-      }
-      this.#client.respondInformational(head.status, head.reason, this.#clientFields(head))
+    const state = this.#answer.feed(bytes)
+    if (typeof state !== 'string') {
+      this.#break('upstream_response_malformed')
+    } else if (state !== 'more') {
+      this.#finish(state === 'done')
+    } else if (this.phase === 'responding') {
+      if (!this.#client.flush()) this.#upstream?.socket.pause()
+      this.#client.awaitWithin(this.#context.limits.bodyIdleTimeoutMs)
     }
   }
 
-  #respond(head: ResponseHead): void {
-    this.#head = head
+  get requestMethod(): string {
+    return this.request.method
+  }
+
+  get headLimits(): HeadLimits {
+    return this.#context.headLimits
+  }
+
+  get limits(): Limits {
+    return this.#context.limits
+  }
+
+  answerInterim(head: ResponseHead): void {
+    const fields = clientResponseFields(head, this.#permitted.sealSetCookie, undefined)
+    this.#client.respondInformational(head.status, head.reason, fields)
+    if (this.phase === 'waiting' && !this.#requestDone) {
+      this.#await('uploading', this.#context.limits.bodyIdleTimeoutMs)
+    }
+  }
+
+  answerHead(head: ResponseHead): void {
+    const { clock, metrics, pool } = this.#context
     this.phase = 'responding'
     this.status = head.status
-    this.upstreamMs = this.#context.clock.monotonicMs() - this.#sentAtMs
-    this.#context.metrics.upstreamAnswered(this.#context.pool.name, this.upstreamMs / 1_000)
+    this.upstreamMs = clock.monotonicMs() - this.#sentAtMs
+    metrics.upstreamAnswered(pool.name, this.upstreamMs / 1_000)
     this.#client.respond({
       status: head.status,
       reason: head.reason,
-      fields: this.#clientFields(head),
+      fields: clientResponseFields(head, this.#permitted.sealSetCookie, this.#context),
       framing: head.framing,
-      statedLength: head.framing.kind === 'none' ? statedLength(head.fields) : undefined,
+      statedLength: statedLength(head, this.request.method),
     })
-    this.#client.awaitWithin(this.#context.limits.bodyIdleTimeoutMs)
-    this.#reader = new BodyReader(head.framing, this.#context.limits)
   }
 
-  #clientFields(head: ResponseHead): FieldList {
-    const rules: ResponseRules = {
-      sealSetCookie: this.#permitted.sealSetCookie,
-      hsts: this.#context.hsts,
-      date: this.#context.date,
-    }
-    return clientResponseFields(head.fields, head.connectionNominated, rules)
+  answerData(chunk: Buffer): void {
+    this.bodyBytes += chunk.length
+    this.#client.writeBody(chunk)
   }
 
-  #feedBody(bytes: Buffer, offset: number): void {
-    const reader = this.#reader as BodyReader
-    const after = reader.feed(bytes, offset, this.#responseSink)
-    if (typeof after !== 'number') {
-      this.#context.metrics.upstreamFailed(this.#context.pool.name, 'upstream_response_malformed')
-      this.fault = 'upstream_response_malformed'
-      this.#abandon()
-      return
-    }
-    if (reader.done) {
-      this.#finish(after === bytes.length)
-      return
-    }
-    if (!this.#client.flush()) this.#upstream?.socket.pause()
-    this.#client.awaitWithin(this.#context.limits.bodyIdleTimeoutMs)
-  }
-
-  readonly #responseSink: BodySink = {
-    data: (chunk) => {
-      this.bodyBytes += chunk.length
-      this.#client.writeBody(chunk)
-    },
-    end: (trailers) => this.#client.endBody(trailers),
+  answerEnded(trailers: FieldList): void {
+    this.#client.endBody(endToEndTrailers(trailers, this.#answer.head?.connectionNominated ?? []))
   }
 
   /** The client has taken what was written. */
@@ -269,24 +260,15 @@ export class Exchange implements UpstreamWaiter, BodySink {
     const upstream = this.#upstream
     this.#upstream = undefined
     if (!this.#isOpen() || upstream === undefined) return
-    if (this.#head === undefined) {
-      if (this.#mayRetry(upstream)) {
-        this.#retried = true
-        this.#acquire(true)
-        return
-      }
-      const connectFailed = !upstream.connected
-      this.#fail(connectFailed ? 'upstream_connect_failed' : 'upstream_reset')
-      return
-    }
-    if (this.#head.framing.kind === 'until_close' && error === undefined) {
+    if (this.#answer.head?.framing.kind === 'until_close' && error === undefined) {
       this.#client.endBody([])
       this.#finish(false)
-      return
+    } else if (this.#mayRetry(upstream)) {
+      this.#retried = true
+      this.#acquire(true)
+    } else {
+      this.#break(upstream.connected ? 'upstream_reset' : 'upstream_connect_failed')
     }
-    this.fault = 'upstream_reset'
-    this.#context.metrics.upstreamFailed(this.#context.pool.name, 'upstream_reset')
-    this.#abandon()
   }
 
   /**
@@ -297,7 +279,7 @@ export class Exchange implements UpstreamWaiter, BodySink {
     return (
       !this.#retried &&
       upstream.exchanges > 0 &&
-      this.#partialHead === undefined &&
+      !this.#answer.begun &&
       !this.#bodyForwarded &&
       this.#requestDone &&
       this.request.framing.kind === 'none' &&
@@ -308,24 +290,27 @@ export class Exchange implements UpstreamWaiter, BodySink {
   /** The deadline set with `awaitWithin` has passed. */
   expired(): void {
     switch (this.phase) {
-      case 'connecting':
-        this.#fail('upstream_connect_timeout')
-        return
-      case 'uploading':
-        this.#fail('body_idle_timeout')
+      case 'preparing':
+        this.#fail('internal')
         return
       case 'queued':
         this.#fail('upstream_too_busy')
         return
+      case 'connecting':
+        this.#fail('upstream_connect_timeout')
+        return
+      case 'uploading':
+        // Who is to blame: the application that takes nothing, or the client that sends nothing.
+        this.#fail(this.#upstream?.socket.writableNeedDrain ? 'upstream_response_timeout' : 'body_idle_timeout')
+        return
       case 'waiting':
         this.#fail('upstream_response_timeout')
         return
-      case 'preparing':
-        this.#fail('internal')
-        return
       case 'responding':
-        this.fault = 'body_idle_timeout'
-        this.#abandon()
+        if (!this.#upstream?.socket.isPaused()) {
+          this.#context.metrics.upstreamFailed(this.#context.pool.name, 'body_idle_timeout')
+        }
+        this.#break('body_idle_timeout')
         return
       case 'ended':
     }
@@ -333,12 +318,7 @@ export class Exchange implements UpstreamWaiter, BodySink {
 
   /** The request body broke the rules of its framing. */
   bodyFault(code: FaultCode): void {
-    if (this.phase === 'responding') {
-      this.fault = code
-      this.#abandon()
-    } else {
-      this.#fail(code)
-    }
+    this.#break(code)
   }
 
   /** The client's side is gone or cut: the upstream side ends at once. */
@@ -352,27 +332,36 @@ export class Exchange implements UpstreamWaiter, BodySink {
     const upstream = this.#upstream
     this.#upstream = undefined
     if (upstream !== undefined) {
-      const reusable = cleanEnd && this.#requestDone && this.#head?.persistent === true && !upstream.socket.writableNeedDrain
+      const { socket } = upstream
+      const reusable =
+        cleanEnd && this.#requestDone && this.#answer.head?.persistent === true && socket.writableLength === 0
       if (reusable) this.#context.pool.release(upstream)
       else upstream.destroy()
     }
-    this.#client.flush()
     this.#client.exchangeEnded(!this.#requestDone)
+  }
+
+  /** A fault at any time: a page while there is no answer, the abrupt end of one that has begun. */
+  #break(code: FaultCode): void {
+    if (this.phase !== 'responding') {
+      this.#fail(code)
+      return
+    }
+    this.#ended(code)
+    this.#client.abort(code)
   }
 
   #fail(code: FaultCode): void {
     if (!this.#isOpen()) return
+    this.#ended(code)
+    this.#client.respondFault(code)
+  }
+
+  #ended(code: FaultCode): void {
     this.phase = 'ended'
     this.fault = code
     if (code.startsWith('upstream_')) this.#context.metrics.upstreamFailed(this.#context.pool.name, code)
     this.#dropUpstream()
-    this.#client.respondFault(code)
-  }
-
-  #abandon(): void {
-    this.phase = 'ended'
-    this.#dropUpstream()
-    this.#client.abort()
   }
 
   #dropUpstream(): void {
@@ -388,7 +377,11 @@ export class Exchange implements UpstreamWaiter, BodySink {
 }
 
 /** Content-Length of an answer without a body (HEAD, 304): a statement about the resource, passed on as it is. */
-function statedLength(fields: FieldList): string | undefined {
+function statedLength(head: ResponseHead, requestMethod: string): string | undefined {
+  // A 204 has none, whatever the application says (RFC 9110 8.6).
+  if (head.framing.kind !== 'none' || head.status === 204 || (requestMethod !== 'HEAD' && head.status !== 304))
+    return undefined
+  const { fields } = head
   for (let at = 0; at < fields.length; at += 2) {
     if (classifyField(fields[at] as string) === fieldClass.contentLength) return fields[at + 1]
   }

@@ -7,20 +7,19 @@ import type { ClientStream, ResponseStart } from './client-stream.ts'
 import { Exchange } from './exchange.ts'
 import { hostMatches, normaliseHost } from './host-check.ts'
 import { BodyReader } from './http1/body-reader.ts'
-import { chunkEnd, chunkStart, lastChunk } from './http1/chunked-body.ts'
-import { classifyField, fieldClass } from './http1/field-class.ts'
 import type { FieldList } from './http1/field-list.ts'
-import { fieldLines } from './http1/head-text.ts'
 import { parseRequestHead, type RequestHead } from './http1/request-head.ts'
+import { Http1Answer } from './http1-answer.ts'
+import { recordExchange, recordOutcome } from './outcome.ts'
+import { pagePreferences } from './page-preferences.ts'
 import type { Page } from './ports.ts'
-import { recordOutcome } from './outcome.ts'
 
 /** How long a closing connection may go on sending before it is dropped, so that the answer is read. Unit: milliseconds. */
 const lingerMs = 2_000
 
 /**
  * HTTP/1.1 towards one client (RFC 9112): requests are read one after the other, judged, and given to an exchange; answers
- * are framed for the client's version.
+ * are framed by `Http1Answer`.
  *
  * States, by what is held: no exchange: waiting for a head; an exchange with `reading`: its body is being read; an exchange
  * without: its answer is awaited, and what the client sends meanwhile waits in `held`; `closing`: the last answer is
@@ -28,22 +27,22 @@ const lingerMs = 2_000
  */
 export class Http1Connection implements ClientProtocol, ClientStream {
   readonly #connection: ClientConnection
+  readonly #answer: Http1Answer
   #held: Buffer | undefined
   #head: RequestHead | undefined
   #exchange: Exchange | undefined
   #reading: BodyReader | undefined
   #bodyPaused = false
   #closing = false
-  #draining = false
+  /** When the first byte of the request under way came; 0 while there is none. */
   #startedAtMs = 0
   #requestId = ''
-  /** What waits for `flush`: strings are latin1. */
-  #pieces: (string | Buffer)[] = []
-  #chunkedOut = false
-  #closeAfter = false
+  /** The host of the last request that belonged here: nearly every request of a connection has the same. */
+  #acceptedHost: string | undefined
 
   constructor(connection: ClientConnection) {
     this.#connection = connection
+    this.#answer = new Http1Answer(connection)
     connection.awaitWithin(connection.door.limits.headTimeoutMs)
   }
 
@@ -53,7 +52,7 @@ export class Http1Connection implements ClientProtocol, ClientStream {
     this.#connection.door.metrics.bytesReceived(this.#connection.door.name, bytes.length)
     if (this.#closing) return
     if (this.#reading !== undefined && this.#held === undefined && !this.#bodyPaused) {
-      const after = this.#readBody(bytes, 0)
+      const after = this.#readBody(bytes)
       if (after < bytes.length) this.#hold(bytes.subarray(after))
     } else {
       this.#hold(bytes)
@@ -76,7 +75,7 @@ export class Http1Connection implements ClientProtocol, ClientStream {
       if (this.#reading !== undefined) {
         if (this.#bodyPaused) return
         this.#held = undefined
-        const after = this.#readBody(held, 0)
+        const after = this.#readBody(held)
         if (after < held.length) this.#held = held.subarray(after)
         continue
       }
@@ -90,17 +89,19 @@ export class Http1Connection implements ClientProtocol, ClientStream {
     const { door } = this.#connection
     const head = parseRequestHead(held, 0, door.headLimits)
     if (head === undefined) {
-      if (this.#startedAtMs === 0) {
+      // A CRLF too much after the last request begins nothing (RFC 9112 2.2): the connection is as idle as before.
+      if (this.#startedAtMs === 0 && !isEmptyLine(held)) {
         this.#startedAtMs = door.clock.monotonicMs()
         this.#connection.deadlineMs = this.#startedAtMs + door.limits.headTimeoutMs
       }
       return false
     }
-    this.#startedAtMs = door.clock.monotonicMs()
+    if (this.#startedAtMs === 0) this.#startedAtMs = door.clock.monotonicMs()
     this.#requestId = door.nextRequestId()
     if ('fault' in head) {
       this.#held = undefined
       this.#head = undefined
+      this.#answer.begin(undefined)
       this.#answerFault(head.fault)
       return true
     }
@@ -113,10 +114,14 @@ export class Http1Connection implements ClientProtocol, ClientStream {
 
   #begin(head: RequestHead): void {
     const { door, verdict, permitted, serverName } = this.#connection
-    this.#closeAfter = !head.persistent
-    if (!hostMatches(normaliseHost(head.host), serverName, door.hostNames)) {
-      this.#answerFault('host_mismatch')
-      return
+    this.#answer.begin(head)
+    if (head.host !== this.#acceptedHost) {
+      if (!hostMatches(normaliseHost(head.host), serverName, door.hostNames)) {
+        this.#answerFault('host_mismatch')
+        return
+      }
+      // A copy: `host` is a slice that would keep a whole head in memory for as long as the connection is idle.
+      this.#acceptedHost = Buffer.from(head.host, 'latin1').toString('latin1')
     }
     if (verdict === undefined) return
     const now = verdict.kind === 'permit' ? judgeAgain(verdict, door.trust) : verdict
@@ -134,23 +139,29 @@ export class Http1Connection implements ClientProtocol, ClientStream {
       return
     }
     if (permitted === undefined) return
-    this.#exchange = new Exchange({
+    const exchange = new Exchange({
       request: head,
       requestId: this.#requestId,
       permitted,
       client: this,
       context: door.exchanges,
     })
+    this.#exchange = exchange
+    if (head.framing.kind === 'none') {
+      exchange.start()
+      return
+    }
     const reader = new BodyReader(head.framing, door.limits)
     if (!reader.done) this.#reading = reader
-    this.#exchange.start()
-    if (reader.done) this.#exchange?.end([])
+    exchange.start()
+    if (reader.done) exchange.end([])
   }
 
-  #readBody(bytes: Buffer, offset: number): number {
+  /** Returns the place after the last byte of the body. */
+  #readBody(bytes: Buffer): number {
     const { exchange, reader } = { exchange: this.#exchange, reader: this.#reading }
     if (exchange === undefined || reader === undefined) return bytes.length
-    const after = reader.feed(bytes, offset, exchange)
+    const after = reader.feed(bytes, 0, exchange)
     if (typeof after !== 'number') {
       this.#reading = undefined
       exchange.bodyFault(after.fault)
@@ -167,97 +178,54 @@ export class Http1Connection implements ClientProtocol, ClientStream {
   expired(): void {
     if (this.#exchange !== undefined) {
       this.#exchange.expired()
-      return
+    } else if (this.#closing) {
+      this.#connection.end('closed')
+    } else if (this.#startedAtMs === 0) {
+      this.#close()
+    } else {
+      this.#requestId = this.#connection.door.nextRequestId()
+      this.#head = undefined
+      this.#answer.begin(undefined)
+      this.#answerFault('head_timeout')
     }
-    if (this.#closing || this.#held === undefined) {
-      this.#connection.end(this.#closing ? 'closed' : 'idle_timeout')
-      return
-    }
-    this.#requestId = this.#connection.door.nextRequestId()
-    this.#head = undefined
-    this.#answerFault('head_timeout')
   }
 
   drain(): void {
-    this.#draining = true
-    if (this.#exchange === undefined && !this.#closing && this.#held === undefined) this.#close()
+    if (this.#exchange === undefined && !this.#closing && this.#startedAtMs === 0) this.#close()
   }
 
   closed(cause: string): void {
     const exchange = this.#exchange
     this.#exchange = undefined
     this.#reading = undefined
+    this.#held = undefined
     if (exchange === undefined) return
     exchange.abort()
-    this.#record(exchange, cause)
-    if (exchange.status === 0 && exchange.sent && unsafeMethods(exchange.request.method)) {
-      this.#connection.door.audit.outcomeUnknown({
-        requestId: exchange.requestId,
-        door: this.#connection.door.name,
-        loginId: this.#connection.subject.loginId,
-        method: exchange.request.method,
-        path: withoutQuery(exchange.request.target),
-        cause,
-      })
-    }
+    recordExchange(this.#connection, exchange, { startedAtMs: this.#startedAtMs, outcome: cause })
   }
 
   // To the client: ClientStream, called by the exchange.
 
   respondInformational(status: number, reason: string, fields: FieldList): void {
-    if (this.#head?.minorVersion !== 1) return
-    // Sent at once: the client waits for it before it goes on (RFC 9110 15.2.1).
-    const lines = status === 100 ? '' : fieldLines(fields)
-    this.#connection.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${lines}\r\n`, 'latin1')
+    this.#answer.interim(status, reason, fields)
   }
 
   respond(start: ResponseStart): void {
-    const head = this.#head as RequestHead
-    let framing = ''
-    this.#chunkedOut = false
-    switch (start.framing.kind) {
-      case 'length':
-        framing = `Content-Length: ${start.framing.bytes}\r\n`
-        break
-      case 'none':
-        if (start.statedLength !== undefined) framing = `Content-Length: ${start.statedLength}\r\n`
-        break
-      default:
-        if (head.minorVersion === 1) {
-          framing = 'Transfer-Encoding: chunked\r\n'
-          this.#chunkedOut = true
-        } else {
-          // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
-          this.#closeAfter = true
-        }
-    }
-    this.#pieces.push(
-      `HTTP/1.1 ${start.status} ${start.reason}\r\n${fieldLines(start.fields)}${framing}${this.#connectionLine()}\r\n`,
-    )
-  }
-
-  #connectionLine(): string {
-    if (this.#draining || this.#connection.door.isDraining()) this.#closeAfter = true
-    if (this.#closeAfter) return 'Connection: close\r\n'
-    return this.#head?.minorVersion === 0 ? 'Connection: keep-alive\r\n' : ''
+    // The client may take an answer that comes before the end of its body as a reason to stop, so the body's end is not relied on.
+    if (this.#reading !== undefined) this.#answer.closes = true
+    this.#answer.respond(start)
   }
 
   writeBody(chunk: Buffer): void {
-    if (this.#chunkedOut) this.#pieces.push(chunkStart(chunk.length), chunk, chunkEnd)
-    else this.#pieces.push(chunk)
+    this.#answer.writeBody(chunk)
   }
 
   endBody(trailers: FieldList): void {
-    if (this.#chunkedOut) this.#pieces.push(lastChunk(trailers))
+    this.#answer.endBody(trailers)
   }
 
   flush(): boolean {
-    const pieces = this.#pieces
-    if (pieces.length === 0) return !this.#connection.socket.writableNeedDrain
-    this.#pieces = []
-    const bytes = joinPieces(pieces)
-    this.#connection.door.metrics.bytesSent(this.#connection.door.name, bytes.length)
-    return this.#connection.socket.write(bytes)
+    return this.#answer.flush()
   }
 
   pauseBody(): void {
@@ -283,19 +251,19 @@ export class Http1Connection implements ClientProtocol, ClientStream {
     this.#answerFault(code, exchange)
   }
 
-  abort(): void {
-    this.#connection.end(this.#exchange?.fault ?? 'upstream_reset')
+  abort(code: FaultCode): void {
+    this.#connection.door.metrics.fault(code)
+    this.#connection.end(code)
   }
 
   exchangeEnded(bodyUnread: boolean): void {
     const exchange = this.#exchange as Exchange
     this.#exchange = undefined
-    this.#record(exchange, 'answered')
-    if (bodyUnread || this.#closeAfter) {
-      this.#close()
-      return
-    }
-    this.#awaitNext()
+    this.#answer.finish()
+    recordExchange(this.#connection, exchange, { startedAtMs: this.#startedAtMs, outcome: 'answered' })
+    // A drain that began after the head was sent could not be announced in it.
+    if (bodyUnread || this.#answer.closes || this.#connection.door.isDraining()) this.#close()
+    else this.#awaitNext()
   }
 
   #awaitNext(): void {
@@ -317,62 +285,41 @@ export class Http1Connection implements ClientProtocol, ClientStream {
       requestId: this.#requestId,
       alternateAuthorities: door.alternateAuthorities,
       authority: this.#head?.host ?? '',
-      ...this.#preferences(),
+      ...pagePreferences(this.#head?.fields ?? []),
     })
-    this.#closeAfter = true
-    this.#answerPage(page, denial.reason, denial.reason === 'trust_data_stale' ? ['Retry-After', '5'] : [])
+    this.#answer.closes = true
+    this.#answerPage(page, denial.reason, { more: denial.reason === 'trust_data_stale' ? ['Retry-After', '5'] : [] })
   }
 
   #answerFault(code: FaultCode, exchange?: Exchange): void {
     const { door } = this.#connection
     door.metrics.fault(code)
     // After a fault of the client's nobody knows where its next request begins; after one of ours the body may be unread.
-    const keep = this.#head !== undefined && this.#reading === undefined && faults[code].origin !== 'client'
-    this.#closeAfter ||= !keep
-    const page = door.pages.fault({ code, requestId: this.#requestId, ...this.#preferences() })
-    const retry = page.status === 503 ? ['Retry-After', '5'] : []
-    this.#answerPage(page, code, retry, exchange)
+    if (faults[code].origin === 'client' || this.#reading !== undefined) this.#answer.closes = true
+    const page = door.pages.fault({ code, requestId: this.#requestId, ...pagePreferences(this.#head?.fields ?? []) })
+    this.#answerPage(page, code, { more: page.status === 503 ? ['Retry-After', '5'] : [], exchange })
   }
 
-  #answerPage(page: Page, outcome: string, more: FieldList = [], exchange?: Exchange): void {
-    const { door, socket } = this.#connection
+  #answerPage(page: Page, outcome: string, { more = [], exchange }: PageDetail = {}): void {
     const head = this.#head
-    if (head === undefined || (head.framing.kind !== 'none' && exchange === undefined) || !head.persistent) this.#closeAfter = true
-    const body = Buffer.from(page.body)
-    const fields = [...door.pageFields, 'Content-Type', page.contentType, 'Date', door.exchanges.date(), ...more]
-    if (door.hsts !== undefined) fields.push('Strict-Transport-Security', door.hsts)
-    const start = `HTTP/1.1 ${page.status} ${statusReason(page.status)}\r\n${fieldLines(fields)}Content-Length: ${body.length}\r\n`
-    const text = Buffer.from(`${start}${this.#connectionLine()}\r\n`, 'latin1')
-    const bytes = head?.method === 'HEAD' ? text : Buffer.concat([text, body])
-    this.#pieces = []
-    socket.write(bytes)
-    door.metrics.bytesSent(door.name, bytes.length)
-    recordOutcome(this.#connection, {
-      requestId: this.#requestId,
-      method: head?.method ?? '',
-      host: head?.host ?? '',
-      target: head?.target ?? '',
-      status: page.status,
-      bodyBytes: head?.method === 'HEAD' ? 0 : body.length,
-      startedAtMs: this.#startedAtMs,
-      upstreamMs: exchange?.upstreamMs,
-      route: outcome === 'own' ? 'own' : 'refused',
-      outcome,
-    })
-    if (this.#closeAfter) this.#close()
-    else this.#awaitNext()
-  }
-
-  #preferences(): { acceptLanguage: string | undefined; accept: string | undefined } {
-    let accept: string | undefined
-    let acceptLanguage: string | undefined
-    const fields = this.#head?.fields ?? []
-    for (let at = 0; at < fields.length; at += 2) {
-      const found = classifyField(fields[at] as string)
-      if (found === fieldClass.accept) accept = accept === undefined ? fields[at + 1] : `${accept}, ${fields[at + 1]}`
-      if (found === fieldClass.acceptLanguage) acceptLanguage = fields[at + 1]
+    if (head !== undefined && head.framing.kind !== 'none' && exchange === undefined) this.#answer.closes = true
+    const bodyBytes = this.#answer.page(page, more)
+    const answered = { status: page.status, bodyBytes, startedAtMs: this.#startedAtMs, outcome }
+    if (exchange !== undefined) {
+      recordExchange(this.#connection, exchange, answered)
+    } else {
+      recordOutcome(this.#connection, {
+        ...answered,
+        requestId: this.#requestId,
+        method: head?.method ?? '',
+        host: head?.host ?? '',
+        target: head?.target ?? '',
+        upstreamMs: undefined,
+        route: outcome === 'own' ? 'own' : 'refused',
+      })
     }
-    return { accept, acceptLanguage }
+    if (this.#answer.closes) this.#close()
+    else this.#awaitNext()
   }
 
   /** Closes after the last answer: our side ends, and what the client still sends is read and dropped for a moment. */
@@ -382,67 +329,15 @@ export class Http1Connection implements ClientProtocol, ClientStream {
     this.#held = undefined
     this.#reading = undefined
     this.#connection.awaitWithin(lingerMs)
+    this.#connection.door.batch.flush()
     this.#connection.socket.end()
     if (this.#connection.socket.isPaused()) this.#connection.socket.resume()
   }
-
-  #record(exchange: Exchange, outcome: string): void {
-    recordOutcome(this.#connection, {
-      requestId: exchange.requestId,
-      method: exchange.request.method,
-      host: exchange.request.host,
-      target: exchange.request.target,
-      status: exchange.status,
-      bodyBytes: exchange.bodyBytes,
-      startedAtMs: this.#startedAtMs,
-      upstreamMs: exchange.upstreamMs,
-      route: this.#connection.door.exchanges.pool.name,
-      outcome: exchange.fault ?? outcome,
-    })
-  }
 }
 
-/** One buffer of all pieces: one write, one TLS record where it fits. */
-function joinPieces(pieces: readonly (string | Buffer)[]): Buffer {
-  let length = 0
-  for (const piece of pieces) length += piece.length
-  const bytes = Buffer.allocUnsafe(length)
-  let at = 0
-  for (const piece of pieces) {
-    if (typeof piece === 'string') bytes.write(piece, at, 'latin1')
-    else bytes.set(piece, at)
-    at += piece.length
-  }
-  return bytes
-}
+type PageDetail = { readonly more?: FieldList; readonly exchange?: Exchange | undefined }
 
-function unsafeMethods(method: string): boolean {
-  return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS' && method !== 'TRACE'
-}
-
-function withoutQuery(target: string): string {
-  const query = target.indexOf('?')
-  return query < 0 ? target : target.slice(0, query)
-}
-
-const reasons: Readonly<Record<number, string>> = {
-  200: 'OK',
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  408: 'Request Timeout',
-  414: 'URI Too Long',
-  417: 'Expectation Failed',
-  421: 'Misdirected Request',
-  431: 'Request Header Fields Too Large',
-  500: 'Internal Server Error',
-  501: 'Not Implemented',
-  502: 'Bad Gateway',
-  503: 'Service Unavailable',
-  504: 'Gateway Timeout',
-  505: 'HTTP Version Not Supported',
-}
-
-function statusReason(status: number): string {
-  return reasons[status] ?? ''
+/** A CRLF, or its beginning. */
+function isEmptyLine(bytes: Buffer): boolean {
+  return bytes[0] === 0x0d && (bytes.length === 1 || (bytes.length === 2 && bytes[1] === 0x0a))
 }

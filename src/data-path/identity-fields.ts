@@ -61,7 +61,9 @@ const chainLines = new WeakMap<IssuingCa, string>()
 function chainLine(issuer: IssuingCa): string {
   const known = chainLines.get(issuer)
   if (known !== undefined) return known
-  const chain = [issuer.certificatePem, ...issuer.chainPems.slice(0, -1)].flatMap((pem) => pemBlocks(pem, 'CERTIFICATE'))
+  const chain = [issuer.certificatePem, ...issuer.chainPems.slice(0, -1)].flatMap((pem) =>
+    pemBlocks(pem, 'CERTIFICATE'),
+  )
   const line = `Client-Cert-Chain: ${chain.map(byteSequence).join(', ')}\r\n`
   chainLines.set(issuer, line)
   return line

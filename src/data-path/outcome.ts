@@ -1,4 +1,5 @@
 import type { ClientConnection } from './client-connection.ts'
+import type { Exchange } from './exchange.ts'
 
 /** How a request ended, as counted and logged. */
 export type Outcome = {
@@ -11,7 +12,7 @@ export type Outcome = {
   readonly bodyBytes: number
   readonly startedAtMs: number
   readonly upstreamMs: number | undefined
-  /** Label of the route: the upstream's name, `own` for the gateway's own answers, `refused` for denials and faults. */
+  /** Label of the route: the upstream's name where one was tried, `own` for the gateway's own answers, else `refused`. */
   readonly route: string
   /** `answered`, `own`, a denial reason, a fault code, or why the connection ended. */
   readonly outcome: string
@@ -19,9 +20,19 @@ export type Outcome = {
 
 /** The one place where a request is counted and logged, each exactly once. */
 export function recordOutcome(connection: ClientConnection, outcome: Outcome): void {
+  const durationMs = count(connection, outcome.route, outcome.status, outcome.startedAtMs)
+  log(connection, outcome, durationMs)
+}
+
+/** Returns the duration. Unit: milliseconds. */
+function count({ door }: ClientConnection, route: string, status: number, startedAtMs: number): number {
+  const durationMs = startedAtMs === 0 ? 0 : door.clock.monotonicMs() - startedAtMs
+  door.metrics.requestEnded(route, status, durationMs / 1_000)
+  return durationMs
+}
+
+function log(connection: ClientConnection, outcome: Outcome, durationMs: number): void {
   const { door, subject } = connection
-  const durationMs = outcome.startedAtMs === 0 ? 0 : door.clock.monotonicMs() - outcome.startedAtMs
-  door.metrics.requestEnded(outcome.route, outcome.status, durationMs / 1_000)
   door.accessLog?.write({
     requestId: outcome.requestId,
     door: door.name,
@@ -37,4 +48,44 @@ export function recordOutcome(connection: ClientConnection, outcome: Outcome): v
     certificateSerial: connection.presentedSerial,
     outcome: outcome.outcome,
   })
+}
+
+/** What became of an exchange towards the client; status and body as the application gave them, unless a page of ours took their place. */
+export type ExchangeOutcome = Pick<Outcome, 'startedAtMs' | 'outcome'> & Partial<Pick<Outcome, 'status' | 'bodyBytes'>>
+
+/**
+ * Counts and logs a request that was given to an exchange. If it may have changed something and the application did not
+ * say whether it did, that is audited: someone has to look (R25).
+ */
+export function recordExchange(connection: ClientConnection, exchange: Exchange, ended: ExchangeOutcome): void {
+  const { door } = connection
+  const { request, requestId } = exchange
+  const outcome = exchange.fault ?? ended.outcome
+  const status = ended.status ?? exchange.status
+  const route = door.exchanges.pool.name
+  const durationMs = count(connection, route, status, ended.startedAtMs)
+  if (door.accessLog !== undefined) {
+    const { method, host, target } = request
+    const bodyBytes = ended.bodyBytes ?? exchange.bodyBytes
+    const { upstreamMs } = exchange
+    const { startedAtMs } = ended
+    log(connection, { requestId, method, host, target, status, bodyBytes, startedAtMs, upstreamMs, route, outcome }, durationMs)
+  }
+  if (exchange.status !== 0 || !exchange.sent || safeMethods.has(request.method)) return
+  door.audit.outcomeUnknown({
+    requestId,
+    door: door.name,
+    loginId: connection.subject.loginId,
+    method: request.method,
+    path: withoutQuery(request.target),
+    cause: outcome,
+  })
+}
+
+/** Methods that change nothing (RFC 9110 9.2.1). */
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+
+function withoutQuery(target: string): string {
+  const query = target.indexOf('?')
+  return query < 0 ? target : target.slice(0, query)
 }

@@ -25,8 +25,7 @@ export class PermittedClient {
   readonly #openCookies: ((value: string) => string) | undefined
   readonly #address: string
   readonly #keepForwarded: boolean
-  #forwardedHost: string | undefined
-  #forwarded = ''
+  #made: { host: string; identity: string; assertion: string; lines: AddedLines } | undefined
 
   constructor(
     permit: Permit,
@@ -61,18 +60,17 @@ export class PermittedClient {
     await this.#assertion?.renew()
   }
 
-  /** What is added to a request for this host. */
-  linesFor(host: string, requestId: string): AddedLines {
-    if (host !== this.#forwardedHost) {
-      this.#forwardedHost = host
-      this.#forwarded = forwardedLines(this.#address, host)
-    }
-    return {
-      identity: this.#identity.lines() + (this.#assertion?.line() ?? ''),
-      forwarded: this.#forwarded,
-      requestId,
-      keepForwarded: this.#keepForwarded,
-      openCookies: this.#openCookies,
-    }
+  /** What is added to a request for this host. The same object as long as nothing of it changes. */
+  linesFor(host: string): AddedLines {
+    const identity = this.#identity.lines()
+    const assertion = this.#assertion?.line() ?? ''
+    const made = this.#made
+    if (made !== undefined && host === made.host && identity === made.identity && assertion === made.assertion) return made.lines
+    // A copy: `host` is a slice that would keep a whole head in memory for as long as the connection is idle.
+    const ownHost = Buffer.from(host, 'latin1').toString('latin1')
+    const text = Buffer.from(identity + assertion + forwardedLines(this.#address, ownHost), 'latin1').toString('latin1')
+    const lines = { text, keepForwarded: this.#keepForwarded, openCookies: this.#openCookies }
+    this.#made = { host: ownHost, identity, assertion, lines }
+    return lines
   }
 }

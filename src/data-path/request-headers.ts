@@ -1,5 +1,5 @@
-import { classifyField, fieldClass } from './http1/field-class.ts'
 import type { BodyFraming } from './http1/body-framing.ts'
+import { classifyField, fieldClass } from './http1/field-class.ts'
 import type { FieldList } from './http1/field-list.ts'
 
 /** A request as the gateway understood it, whatever version of HTTP brought it. */
@@ -18,9 +18,8 @@ export type ForwardRequest = {
 
 /** What the gateway adds, ready-made as header lines with CRLF. */
 export type AddedLines = {
-  readonly identity: string
-  readonly forwarded: string
-  readonly requestId: string
+  /** Identity, assertion and forwarding lines. */
+  readonly text: string
   /** Whether inbound X-Forwarded-* and Forwarded fields are kept (the client's address is a trusted forwarder). */
   readonly keepForwarded: boolean
   /** Opens sealed cookies in the value of a Cookie field; undefined when none are configured. */
@@ -32,12 +31,13 @@ export type AddedLines = {
  * gateway vouches for. A field whose name folds to a reserved one never gets through, nor does a hop-by-hop one.
  * Framing is stated once, by us: what the application reads as the body is what we read as the body.
  */
-export function upstreamRequestHead(request: ForwardRequest, added: AddedLines): string {
+export function upstreamRequestHead(request: ForwardRequest, requestId: string, added: AddedLines): string {
   const { fields, connectionNominated } = request
   let head = `${request.method} ${request.target} HTTP/1.1\r\nHost: ${request.host}\r\n`
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at] as string
     const value = fields[at + 1] as string
+    if (connectionNominated.length > 0 && connectionNominated.includes(name.toLowerCase())) continue
     switch (classifyField(name)) {
       case fieldClass.host:
       case fieldClass.contentLength:
@@ -59,10 +59,9 @@ export function upstreamRequestHead(request: ForwardRequest, added: AddedLines):
         }
         break
     }
-    if (connectionNominated.length > 0 && connectionNominated.includes(name.toLowerCase())) continue
     head += `${name}: ${value}\r\n`
   }
-  return `${head}${added.identity}${added.forwarded}Sekisho-Request-Id: ${added.requestId}\r\n${framingLines(request)}\r\n`
+  return `${head}${added.text}Sekisho-Request-Id: ${requestId}\r\n${framingLines(request)}\r\n`
 }
 
 function framingLines(request: ForwardRequest): string {

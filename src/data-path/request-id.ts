@@ -5,7 +5,10 @@ import { randomBytes } from 'node:crypto'
  * enough to be read out on the telephone, and no secret.
  */
 export function createRequestIds(): () => string {
-  const start = BigInt(`0x${randomBytes(6).toString('hex')}`).toString(36).slice(-8).padStart(8, '0')
+  const start = BigInt(`0x${randomBytes(6).toString('hex')}`)
+    .toString(36)
+    .slice(-8)
+    .padStart(8, '0')
   let count = 0
   return () => `${start}-${(++count).toString(36)}`
 }

@@ -1,10 +1,9 @@
 import { classifyField, fieldClass } from './http1/field-class.ts'
 import type { FieldList } from './http1/field-list.ts'
+import type { ResponseHead } from './http1/response-head.ts'
 
-/** How fields of an answer are changed on the way to the client. */
+/** What the gateway adds to every final answer. */
 export type ResponseRules = {
-  /** Seals a Set-Cookie value if it sets one of the configured cookies; undefined when none are configured. */
-  readonly sealSetCookie: ((value: string) => string) | undefined
   /** Strict-Transport-Security value, or undefined to leave the application's own. */
   readonly hsts: string | undefined
   /** Current date in IMF-fixdate, for an answer without a Date (RFC 9110 6.6.1). */
@@ -14,17 +13,21 @@ export type ResponseRules = {
 /**
  * The end-to-end fields of an answer in their order: without hop-by-hop, framing and Connection-nominated ones, and
  * without fields that only the gateway may set. Content-Length is left to whoever frames the body for the client.
+ * `sealSetCookie` seals a Set-Cookie value if it sets one of the configured cookies; undefined when none are configured.
+ * `rules` are undefined for an interim answer, to which nothing is added.
  */
 export function clientResponseFields(
-  fields: FieldList,
-  connectionNominated: readonly string[],
-  rules: ResponseRules,
+  head: Pick<ResponseHead, 'fields' | 'connectionNominated'>,
+  sealSetCookie: ((value: string) => string) | undefined,
+  rules: ResponseRules | undefined,
 ): FieldList {
+  const { fields, connectionNominated } = head
   const kept: FieldList = []
   let dated = false
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at] as string
     let value = fields[at + 1] as string
+    if (connectionNominated.length > 0 && connectionNominated.includes(name.toLowerCase())) continue
     switch (classifyField(name)) {
       case fieldClass.contentLength:
       case fieldClass.transferEncoding:
@@ -37,13 +40,13 @@ export function clientResponseFields(
         dated = true
         break
       case fieldClass.setCookie:
-        if (rules.sealSetCookie !== undefined) value = rules.sealSetCookie(value)
+        if (sealSetCookie !== undefined) value = sealSetCookie(value)
         break
     }
-    if (connectionNominated.length > 0 && connectionNominated.includes(name.toLowerCase())) continue
-    if (rules.hsts !== undefined && name.length === 25 && name.toLowerCase() === 'strict-transport-security') continue
+    if (rules?.hsts !== undefined && name.length === 25 && name.toLowerCase() === 'strict-transport-security') continue
     kept.push(name, value)
   }
+  if (rules === undefined) return kept
   if (!dated) kept.push('Date', rules.date())
   if (rules.hsts !== undefined) kept.push('Strict-Transport-Security', rules.hsts)
   return kept

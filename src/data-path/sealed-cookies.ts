@@ -22,13 +22,16 @@ const epochsKept = 30
  * alike without talking to each other.
  */
 export class CookieSealer {
-  readonly #names: ReadonlyMap<string, string>
+  /** Lower case. */
+  readonly #names: ReadonlySet<string>
+  readonly #foldedNames: ReadonlySet<string>
   readonly #secret: Buffer
   readonly #clock: Clock
   readonly #keys = new Map<number, Buffer>()
 
   constructor(options: { names: readonly string[]; secret: Buffer; clock: Clock }) {
-    this.#names = new Map(options.names.map((name) => [name.toLowerCase(), name]))
+    this.#names = new Set(options.names.map((name) => name.toLowerCase()))
+    this.#foldedNames = new Set(options.names.map(foldCookieName))
     this.#secret = options.secret
     this.#clock = options.clock
   }
@@ -43,16 +46,20 @@ export class CookieSealer {
     return `${name}=${this.#seal(name, plain, binding)}${end < 0 ? '' : value.slice(end)}`
   }
 
-  /** A Cookie value with sealed cookies opened. What does not open for this binding is dropped; other cookies stay. */
+  /**
+   * A Cookie value with sealed cookies opened. What does not open for this binding is dropped, as is a name that an
+   * application might take for a sealed one; other cookies stay as they are.
+   */
   openCookies(value: string, binding: CookieBinding): string {
     const kept: string[] = []
     for (const pair of value.split(';')) {
       const equals = pair.indexOf('=')
       const name = (equals < 0 ? pair : pair.slice(0, equals)).trim()
       if (!this.#names.has(name.toLowerCase())) {
-        if (pair.trim() !== '') kept.push(pair.trim())
+        if (name !== '' && !this.#foldedNames.has(foldCookieName(name))) kept.push(pair.replace(outerBlanks, ''))
         continue
       }
+      if (equals < 0) continue
       const plain = this.#open(name, pair.slice(equals + 1).trim(), binding)
       if (plain !== undefined) kept.push(`${name}=${plain}`)
     }
@@ -74,6 +81,8 @@ export class CookieSealer {
     if (version !== format || rest.length > 0 || !this.#epochKept(epoch)) return undefined
     const sealed = Buffer.from(body, 'base64url')
     if (sealed.length < nonceBytes + tagBytes) return undefined
+    // One sealed value has one spelling, so that it can be compared and counted.
+    if (epoch.toString(36) !== epochText || sealed.toString('base64url') !== body) return undefined
     const opening = createDecipheriv(cipher, this.#key(epoch), sealed.subarray(0, nonceBytes))
     opening.setAAD(boundTo(name, binding))
     opening.setAuthTag(sealed.subarray(-tagBytes))
@@ -103,6 +112,17 @@ export class CookieSealer {
     for (const old of this.#keys.keys()) if (!this.#epochKept(old)) this.#keys.delete(old)
     return key
   }
+}
+
+const outerBlanks = /^[\t ]+|[\t ]+$/g
+
+/** A cookie name as lenient applications read it: unquoted, percent-decoded, `.`, blank and `_` as `-`, without regard to case. */
+function foldCookieName(name: string): string {
+  const decoded = name.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return decoded
+    .toLowerCase()
+    .replace(/^["'\s]+|["'\s]+$/g, '')
+    .replace(/[_.\s]/g, '-')
 }
 
 function boundTo(name: string, binding: CookieBinding): Buffer {

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import type { Batch } from './batch.ts'
 
 /** Who uses an upstream connection: the exchange it carries. */
 export type UpstreamUser = {
@@ -22,6 +23,9 @@ export type UpstreamOwner = {
 // one happens. That spares an allocation a read; users copy what they keep.
 const readBuffer = Buffer.allocUnsafeSlow(65_536)
 
+/** Larger pieces of an answer are handed on at once. Unit: bytes. */
+const batchedBytesMax = 8_192
+
 /** One connection to the application. */
 export class UpstreamConnection {
   readonly socket: Socket
@@ -32,10 +36,12 @@ export class UpstreamConnection {
   connected = false
   idleSinceMs = 0
   readonly #owner: UpstreamOwner
+  readonly #batch: Batch
   #error: Error | undefined
 
-  constructor(target: { host: string; port: number }, owner: UpstreamOwner) {
+  constructor(target: { host: string; port: number; batch: Batch }, owner: UpstreamOwner) {
     this.#owner = owner
+    this.#batch = target.batch
     this.socket = connect({
       host: target.host,
       port: target.port,
@@ -71,11 +77,30 @@ export class UpstreamConnection {
       this.destroy()
       return false
     }
-    user.upstreamData(readBuffer.subarray(0, bytesRead))
+    if (bytesRead > batchedBytesMax) {
+      // Large pieces are not worth a copy: what came before is done first, then this.
+      this.#batch.run()
+      if (this.user === user) user.upstreamData(readBuffer.subarray(0, bytesRead))
+    } else {
+      this.#batch.fromUpstream(this, user, Buffer.from(readBuffer.subarray(0, bytesRead)))
+    }
     return true
   }
 
+  /**
+   * Bytes handed on by the batch. Were they sent while another request used the connection, they belong to nobody: the
+   * connection is destroyed, and its new user is told so and never sees them.
+   */
+  receive(bytes: Buffer, user: UpstreamUser): void {
+    if (this.user === user) user.upstreamData(bytes)
+    else if (!this.socket.destroyed) {
+      this.#owner.idleEnded(this)
+      this.socket.destroy()
+    }
+  }
+
   #ended(): void {
+    this.#batch.run()
     const { user } = this
     if (user === undefined) {
       this.#owner.idleEnded(this)

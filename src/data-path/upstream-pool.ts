@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Limits } from '../config/gateway-config.ts'
+import type { Batch } from './batch.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { DataPathMetrics } from './ports.ts'
 import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts'
@@ -16,9 +17,13 @@ export type UpstreamPoolOptions = {
     'upstreamConnectionsMax' | 'upstreamIdleConnectionsMax' | 'upstreamQueueMax' | 'upstreamIdleTimeoutMs'
   >
   readonly clock: Clock
+  readonly batch: Batch
   readonly deadlines: Deadlines
   readonly metrics: DataPathMetrics
 }
+
+/** Pause between two looks at idle connections and gauges. Unit: milliseconds. */
+const tendMs = 1_000
 
 /**
  * Connections of one worker to one application. The most recently used one is taken first, so that a quiet hour lets the
@@ -26,7 +31,7 @@ export type UpstreamPoolOptions = {
  */
 export class UpstreamPool {
   readonly name: string
-  deadlineMs = Number.POSITIVE_INFINITY
+  deadlineMs = 0
   readonly #options: UpstreamPoolOptions
   readonly #idle: UpstreamConnection[] = []
   readonly #waiting: UpstreamWaiter[] = []
@@ -78,20 +83,16 @@ export class UpstreamPool {
     }
     connection.idleSinceMs = this.#options.clock.monotonicMs()
     this.#idle.push(connection)
-    if (this.deadlineMs === Number.POSITIVE_INFINITY) {
-      this.deadlineMs = connection.idleSinceMs + this.#options.limits.upstreamIdleTimeoutMs
-    }
-    this.#report()
   }
 
-  /** Connections unused for too long are closed; the oldest stand first. */
+  /** Once a second: connections unused for too long are closed (the oldest stand first), and the gauges are set. */
   expire(): void {
-    const { upstreamIdleTimeoutMs } = this.#options.limits
-    const oldestMs = this.#options.clock.monotonicMs() - upstreamIdleTimeoutMs
+    const { clock, limits, metrics } = this.#options
+    const nowMs = clock.monotonicMs()
+    const oldestMs = nowMs - limits.upstreamIdleTimeoutMs
     while (this.#idle[0] !== undefined && this.#idle[0].idleSinceMs <= oldestMs) this.#idle.shift()?.destroy()
-    const next = this.#idle[0]
-    if (next !== undefined) this.deadlineMs = next.idleSinceMs + upstreamIdleTimeoutMs
-    this.#report()
+    metrics.upstreamConnections(this.name, this.#open.size - this.#idle.length, this.#idle.length)
+    this.deadlineMs = nowMs + tendMs
   }
 
   idleEnded(connection: UpstreamConnection): void {
@@ -101,7 +102,6 @@ export class UpstreamPool {
 
   connectionClosed(connection: UpstreamConnection): void {
     if (!this.#open.delete(connection)) return
-    this.#report()
     const waiter = this.#waiting.shift()
     if (waiter !== undefined) this.#lend(this.#connect(), waiter)
   }
@@ -120,12 +120,6 @@ export class UpstreamPool {
 
   #lend(connection: UpstreamConnection, waiter: UpstreamWaiter): void {
     connection.user = waiter
-    this.#report()
     waiter.upstreamAcquired(connection)
-  }
-
-  #report(): void {
-    const idle = this.#idle.length
-    this.#options.metrics.upstreamConnections(this.name, this.#open.size - idle, idle)
   }
 }

@@ -73,7 +73,7 @@ ${roleRow(caller, texts)}
 <dt>${texts.loginTime}</dt><dd>${formatTime(options.loginAtMs, { language, timeZone: place.timeZone, withTime: true })}</dd></dl></section>
 ${certificateCard(place, caller, language)}
 <section class="card main"><h2>${texts.feed}</h2>
-<p class="live" id="feed-state" role="status" data-live="${texts.feedLive}" data-broken="${texts.feedBroken}" data-ended="${texts.feedEnded}">${texts.feedWaiting}</p>
+<p class="live" id="feed-state" role="status" data-live="${texts.feedLive}" data-broken="${texts.feedBroken}" data-ended="${texts.feedEnded}" data-time-zone="${place.timeZone}">${texts.feedWaiting}</p>
 <ul class="feed" id="feed"></ul></section></div>
 <div class="cards">
 <section class="card"><h2>${texts.accounts}</h2><table><thead><tr><th>${texts.account}</th><th>${texts.balance}</th></tr></thead>

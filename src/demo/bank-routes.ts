@@ -156,7 +156,7 @@ function refuse(visit: BankVisit, desk: BankDesk, refusal: Refusal): void {
   const { language } = visit
   const texts = bankTexts[language]
   const words = { title: texts[`${refusal}Title`], text: texts[`${refusal}Text`] }
-  const link = { href: `${desk.place.certificateUrl}/`, label: texts.certificateWay }
+  const link = { href: `${desk.place.certificateUrl}/`, label: texts.certificateLoginTitle }
   const next =
     refusal === 'otherLoginId'
       ? { step: texts.otherLoginIdStep }

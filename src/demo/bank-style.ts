@@ -74,7 +74,9 @@ dl.stacked{grid-template-columns:1fr;gap:0}
 @media(max-width:40rem){
 .wide{padding-left:.9rem;padding-right:.9rem}
 header .wide{flex-wrap:wrap;gap:.4rem .7rem}
-.brand{font-size:1.05rem}
+.brand{flex:1 0 auto;max-width:calc(100% - 2.8rem);font-size:1.05rem}
+.tools{margin-left:auto}
+:is(p,li,dd):lang(ja){word-break:normal;text-wrap:pretty}
 .brand small{font-size:.75rem}
 .emblem{width:2.1rem;height:2.1rem}
 .band h1{font-size:1.3rem}
@@ -96,7 +98,7 @@ export const bankScript = `
   let live = false
   source.addEventListener('open', () => { live = true })
   source.addEventListener('tick', (event) => {
-    if (live) say(state.dataset.live + ' ' + new Date(JSON.parse(event.data).time).toLocaleTimeString(document.documentElement.lang), false)
+    if (live) say(state.dataset.live + ' ' + new Date(JSON.parse(event.data).time).toLocaleTimeString('en-GB', { timeZone: state.dataset.timeZone }), false)
   })
   source.addEventListener('account', (event) => {
     const item = document.createElement('li')

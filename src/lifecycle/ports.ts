@@ -35,6 +35,7 @@ export type {
   NewCertificate,
   PublishOutcome,
   RevocationRecord,
+  RevocationRequest,
   User,
 } from '../control-path/store-port.ts'
 export type { CertificateKey } from '../x509/certificate-key.ts'

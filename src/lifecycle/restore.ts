@@ -40,19 +40,27 @@ export async function restore(request: RestoreRequest, actor: Actor, ports: Life
     target: { kind: 'certificate', name: `${name.issuer} ${name.serial}` },
     requestId: actor.requestId,
   } as const
+  const { reason, comment } = request
+  const detail = { loginId, revocationReason, comment, role: actor.role }
   try {
     const { outcome } = await ports.publisher.restore(key, actor)
     if (outcome === 'not_revoked') throw notRevoked(name)
   } catch (error) {
-    if (error instanceof GatewayError && error.code === 'restore_refused') {
-      const detail = { loginId, explanation: error.message, role: actor.role }
-      ports.audit({ event: 'operator_refused', ...base, reason: 'restore_refused', detail })
+    const code = error instanceof GatewayError ? error.code : 'internal'
+    if (code === 'restore_refused') {
+      ports.audit({
+        event: 'operator_refused',
+        ...base,
+        reason: code,
+        detail: { ...detail, explanation: String(error) },
+      })
+    } else if (code !== 'admin_not_found') {
+      // The store may have taken it by then, and what it took is applied later.
+      ports.audit({ event: 'certificate_restored', ...base, reason, detail: { ...detail, outcome: 'unconfirmed' } })
     }
     throw error
   }
-  const { reason, comment } = request
-  const detail = { loginId, revocationReason, comment, role: actor.role }
-  ports.audit({ event: 'certificate_restored', ...base, reason, detail })
+  ports.audit({ event: 'certificate_restored', ...base, reason, detail: { ...detail, outcome: 'restored' } })
   return { ...name, loginId, dryRun: false, outcome: 'restored' }
 }
 

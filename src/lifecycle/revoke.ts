@@ -1,6 +1,6 @@
 import { GatewayError } from '../base/errors.ts'
 import { type CertificateName, nameCertificate, resolveCertificate } from './issuer-names.ts'
-import type { Actor, CertificateKey, LifecyclePorts, RevocationReason } from './ports.ts'
+import type { Actor, CertificateKey, LifecyclePorts, RevocationReason, RevocationRequest } from './ports.ts'
 
 export type RevokeRequest = {
   /** Certificates by issuer and serial number, known here or not. */
@@ -48,22 +48,12 @@ export async function revoke(request: RevokeRequest, actor: Actor, ports: Lifecy
     reason: request.reason,
     comment: request.comment,
   }))
-  const { outcomes, connectionsCut } = await ports.publisher.publish(requests, actor)
+  const { outcomes, connectionsCut } = await publishOnRecord(requests, actor, ports)
   const certificates = outcomes.map(({ key, outcome }) => ({
     ...nameCertificate(key, ports.issuers),
     loginId: targets.get(key),
     outcome,
   }))
-  for (const { issuer, serial, loginId, outcome } of certificates) {
-    ports.audit({
-      event: 'certificate_revoked',
-      actor: { kind: 'operator', name: actor.name },
-      target: { kind: 'certificate', name: `${issuer} ${serial}` },
-      reason: request.reason,
-      requestId: actor.requestId,
-      detail: { loginId, outcome, comment: request.comment, role: actor.role },
-    })
-  }
   return {
     dryRun: false,
     revoked: certificates.filter(({ outcome }) => outcome === 'revoked').length,
@@ -71,6 +61,34 @@ export async function revoke(request: RevokeRequest, actor: Actor, ports: Lifecy
     connectionsCut,
     certificates,
     notes,
+  }
+}
+
+/**
+ * Every revocation is put on record (R25), with the outcome `unconfirmed` when the publisher failed: the store may have taken
+ * some or all of them by then, and what it took is applied later.
+ */
+async function publishOnRecord(requests: readonly RevocationRequest[], actor: Actor, ports: LifecyclePorts) {
+  try {
+    const published = await ports.publisher.publish(requests, actor)
+    for (const [position, { outcome }] of published.outcomes.entries()) record(requests[position], outcome)
+    return published
+  } catch (error) {
+    for (const request of requests) record(request, 'unconfirmed')
+    throw error
+  }
+
+  function record(request: RevocationRequest | undefined, outcome: string): void {
+    if (request === undefined) return
+    const { issuer, serial } = nameCertificate(request.key, ports.issuers)
+    ports.audit({
+      event: 'certificate_revoked',
+      actor: { kind: 'operator', name: actor.name },
+      target: { kind: 'certificate', name: `${issuer} ${serial}` },
+      reason: request.reason,
+      requestId: actor.requestId,
+      detail: { loginId: request.loginId, outcome, comment: request.comment, role: actor.role },
+    })
   }
 }
 

@@ -27,7 +27,7 @@ ol.steps{margin:0;padding:0;list-style:none;counter-reset:step}
 .action{margin:1rem 0 0;padding:1.15rem 0 0;border-top:1px solid #e3e8ee}
 .action p{margin:.6rem 0 0;font-size:.925rem;color:#41505f}
 .action .lead{margin:0;font-weight:700;font-size:1rem;color:#1c2733}
-.button{display:inline-block;margin:0 .5rem .25rem 0;padding:.7rem 1.5rem;border:2px solid #14477a;border-radius:8px;background:#fff;color:#14477a;font-weight:700;line-height:1.5;word-break:keep-all;text-decoration:none}
+.button{display:inline-block;margin:0 .5rem .5rem 0;padding:.7rem 1.5rem;border:2px solid #14477a;border-radius:8px;background:#fff;color:#14477a;font-weight:700;line-height:1.5;word-break:keep-all;text-decoration:none}
 .primary{background:#14477a;color:#fff}
 .button:hover{background:#e9f1f9}
 .primary:hover{background:#0d3560;border-color:#0d3560}
@@ -53,6 +53,8 @@ h1{font-size:1.375rem}
 dl{grid-template-columns:1fr;gap:0}
 dd{margin:0 0 .7rem}
 dd:last-child{margin-bottom:0}
+:is(p,li,dd):lang(ja){word-break:normal;text-wrap:pretty}
+.causes strong:lang(ja){word-break:auto-phrase}
 .button{display:block;margin-right:0;text-align:center}
 }
 @media print{body{background:#fff}.language,.action{display:none}}

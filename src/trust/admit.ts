@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { CertificateOpinion } from './certificate-opinion.ts'
-import { type Denial, deny } from './denial.ts'
+import { type Denial, type DenialReason, deny } from './denial.ts'
 import type { DirectoryAnswer, UserRole } from './directory-answer.ts'
 import { type Fingerprint, fingerprintOf } from './fingerprint.ts'
 import type { Freshness } from './freshness.ts'
@@ -157,8 +157,11 @@ function certificateFault(presented: Presented & { kind: 'certificate' }): Denia
   return deny('issuer_not_trusted', `OpenSSL refused the chain: ${opensslFault}`, opinion.presented)
 }
 
-/** OpenSSL codes that our own look at the window explains; were it to find nothing, `validityFault` refuses all the same. */
-const windowFaults: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
+/** What OpenSSL says of the window, in our words. Our own look comes first, because it says since when. */
+const windowFaults: ReadonlyMap<string, DenialReason> = new Map([
+  ['CERT_HAS_EXPIRED', 'certificate_expired'],
+  ['CERT_NOT_YET_VALID', 'certificate_not_yet_valid'],
+])
 
 function validityFault(presented: Presented, nowMs: number): Denial | undefined {
   if (presented.kind !== 'certificate') return undefined
@@ -170,8 +173,10 @@ function validityFault(presented: Presented, nowMs: number): Denial | undefined 
   if (nowMs < notBeforeMs) return deny('certificate_not_yet_valid', `valid from ${iso(notBeforeMs)}`, opinion.presented)
   // notAfter names a whole second that still counts (RFC 5280 4.1.2.5).
   if (nowMs >= notAfterMs + 1_000) return deny('certificate_expired', `expired at ${iso(notAfterMs)}`, opinion.presented)
-  if (opensslFault === undefined) return undefined
-  return deny('issuer_not_trusted', `OpenSSL refused the chain: ${opensslFault}`, opinion.presented)
+  const reason = opensslFault === undefined ? undefined : windowFaults.get(opensslFault)
+  if (reason === undefined) return undefined
+  // OpenSSL ends the window a second earlier than we do; what it refused in the handshake stays refused.
+  return deny(reason, `OpenSSL refused the chain: ${opensslFault}`, opinion.presented)
 }
 
 function revocationFault(opinion: CertificateOpinion, index: RevocationIndex): Denial | undefined {

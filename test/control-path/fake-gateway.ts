@@ -1,5 +1,7 @@
 // A gateway without sockets: real index, real freshness, real store in memory of a file, and data workers that write down what
 // they were told, and at what state of the index. Faults are switched on by the test.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
@@ -36,7 +38,8 @@ export class FakeWorkers implements DataWorkers {
     }
     this.told.push(`cut ${subject} ${reason}`)
     return this.live.filter(
-      ({ certificateKey, loginId, contractId }) => subject === certificateKey || subject === loginId || subject === contractId,
+      ({ certificateKey, loginId, contractId }) =>
+        subject === certificateKey || subject === loginId || subject === contractId,
     ).length
   }
 
@@ -67,7 +70,9 @@ export type FakeGateway = Awaited<ReturnType<typeof startFakeGateway>>
 
 /** Starts a follower over the store given, or over a new one in `file`. */
 export async function startFakeGateway(t: Test, options: { store?: TrustStore; file?: string; pollMs?: number } = {}) {
-  const file = options.file ?? join(t.testdir(), 'sekisho.db')
+  // Not t.testdir(): the test may want that for itself, and asking twice empties it.
+  const folder = mkdtempSync(join(tmpdir(), 'sekisho-test-'))
+  const file = options.file ?? join(folder, 'sekisho.db')
   const store = options.store ?? (await EmbeddedStore.open(file, { clock: systemClock, busyMaxMs: 200 }))
   const index = new RevocationIndexWriter()
   const freshness = new Freshness(createFreshness(), {
@@ -95,6 +100,7 @@ export async function startFakeGateway(t: Test, options: { store?: TrustStore; f
   t.teardown(async () => {
     await follower.stop()
     await store.close()
+    rmSync(folder, { recursive: true, force: true })
   })
   follower.start()
   const publisher = createPublisher({ store, follower })

@@ -197,7 +197,9 @@ t.test('rows written past the log are found by their number', async (t) => {
   raw
     .prepare(`INSERT INTO revocations VALUES (?, ?, 'revoked', 1, NULL, 'unspecified', '', 'script', 0)`)
     .run(keyA1, issuerA)
-  raw.prepare(`INSERT INTO revocations VALUES ('nonsense', 'x', 'revoked', 2, NULL, 'unspecified', '', 'script', 0)`).run()
+  raw
+    .prepare(`INSERT INTO revocations VALUES ('nonsense', 'x', 'revoked', 2, NULL, 'unspecified', '', 'script', 0)`)
+    .run()
   raw.close()
   await eventually(() => gateway.isRevoked(keyA1), 'the row to be found')
   await gateway.follower.caughtUp()
@@ -212,7 +214,10 @@ t.test('a follower that comes too late for the log reads the state', async (t) =
   const gateway = await startFakeGateway(t, { file, pollMs: 60_000 })
   await gateway.follower.ready()
   const serials = ['1', '2', '3', '4', '5']
-  await writer.publish(serials.map((serial) => revocationOf(certificateKey(issuerB, serial))), operator)
+  await writer.publish(
+    serials.map((serial) => revocationOf(certificateKey(issuerB, serial))),
+    operator,
+  )
   await writer.publish([revocationOf(keyA1)], operator)
   await gateway.follower.caughtUp()
   for (const serial of serials) t.ok(gateway.isRevoked(certificateKey(issuerB, serial)), serial)
@@ -222,9 +227,17 @@ t.test('a follower that comes too late for the log reads the state', async (t) =
 })
 
 t.test('restores older than the revocation are not applied, whatever the order they come in', async (t) => {
-  const revoked = { kind: 'revoked', version: 7, revocation: { ...revocationOf(keyA1), actor: 'x', revokedAtMs: 0 } } as const
+  const revoked = {
+    kind: 'revoked',
+    version: 7,
+    revocation: { ...revocationOf(keyA1), actor: 'x', revokedAtMs: 0 },
+  } as const
   const restored = { kind: 'restored', key: keyA1, actor: 'x', atMs: 0 } as const
-  const pages: LogPage['events'][] = [[revoked, { ...restored, version: 6 }], [{ ...restored, version: 7 }], [{ ...restored, version: 8 }]]
+  const pages: LogPage['events'][] = [
+    [revoked, { ...restored, version: 6 }],
+    [{ ...restored, version: 7 }],
+    [{ ...restored, version: 8 }],
+  ]
   const gateway = await startFakeGateway(t, { store: storeOfPages(pages), pollMs: 60_000 })
   await gateway.follower.ready()
   t.ok(gateway.isRevoked(keyA1), 'older')

@@ -1,8 +1,8 @@
 // Goal: a change is answered once every worker has applied it, with its own cuts counted and nobody else's.
 // Method: a real store and follower; workers that count, hold back or fail.
 import t from 'tap'
-import { certificateKey } from '../../src/x509/certificate-key.ts'
 import { updateMeta } from '../../src/control-path/update-meta.ts'
+import { certificateKey } from '../../src/x509/certificate-key.ts'
 import { addPeople, issuerA, keyA1, keyB1, operator, revocationOf } from '../store/contract.ts'
 import { type FakeWorkers, startFakeGateway } from './fake-gateway.ts'
 
@@ -68,6 +68,23 @@ t.test('it answers after the workers, not before', async (t) => {
   held.resolve()
   await publishing
   t.ok(answered)
+})
+
+t.test('whoever waits while the follower is stopped is told', async (t) => {
+  const { workers, publisher, follower } = await startFakeGateway(t)
+  await follower.ready()
+  const asked = Promise.withResolvers<void>()
+  const held = Promise.withResolvers<number>()
+  workers.cut = () => {
+    asked.resolve()
+    return held.promise
+  }
+  const publishing = t.rejects(publisher.publish([revocationOf(keyA1)], operator), { code: 'store_unavailable' })
+  await asked.promise
+  const stopping = follower.stop()
+  await publishing
+  held.resolve(0)
+  await stopping
 })
 
 t.test('thousands go in batches, in order, each answered', async (t) => {

@@ -17,7 +17,10 @@ export const operator: Actor = { name: 'sato.hanako', role: 'security', requestI
 const start: LogPosition = { version: 0, token: '' }
 const dayMs = 86_400_000
 
-export function revocationOf(key: RevocationRequest['key'], changes: Partial<RevocationRequest> = {}): RevocationRequest {
+export function revocationOf(
+  key: RevocationRequest['key'],
+  changes: Partial<RevocationRequest> = {},
+): RevocationRequest {
   return { key, loginId: undefined, reason: 'keyCompromise', comment: 'lost PC', ...changes }
 }
 
@@ -69,7 +72,10 @@ export function testTrustStore(t: Test, open: StoreFactory): void {
     )
     t.equal(again.outcomes[0]?.version, first.outcomes[0]?.version)
     const record = await store.revocation(keyA1)
-    t.match(record, { state: 'revoked', revocation: { reason: 'keyCompromise', comment: 'lost PC', actor: operator.name } })
+    t.match(record, {
+      state: 'revoked',
+      revocation: { reason: 'keyCompromise', comment: 'lost PC', actor: operator.name },
+    })
     t.equal(record?.revocation.revokedAtMs, 1_000_000, 'the time is the store’s own')
     const log = await store.eventsSince(start, 10)
     t.strictSame(
@@ -182,7 +188,10 @@ export function testTrustStore(t: Test, open: StoreFactory): void {
     ])
     t.equal(state.length, 6)
     const versions = state.map(({ version }) => version)
-    t.strictSame(versions, versions.toSorted((left, right) => left - right))
+    t.strictSame(
+      versions,
+      versions.toSorted((left, right) => left - right),
+    )
   })
 
   t.test('a log that was trimmed, or never was this one, does not go on', async (t) => {
@@ -191,7 +200,10 @@ export function testTrustStore(t: Test, open: StoreFactory): void {
     const early = await store.position()
     t.ok((await store.eventsSince(early, 10)).continuous)
     const serials = ['10', '11', '12', '13', '14']
-    await store.publish(serials.map((serial) => revocationOf(certificateKey(issuerA, serial))), operator)
+    await store.publish(
+      serials.map((serial) => revocationOf(certificateKey(issuerA, serial))),
+      operator,
+    )
     t.equal((await store.eventsSince(early, 10)).continuous, false, 'trimmed since')
     t.equal((await store.eventsSince(start, 10)).continuous, false, 'the beginning is gone')
     const now = await store.position()
@@ -203,7 +215,9 @@ export function testTrustStore(t: Test, open: StoreFactory): void {
 
   t.test('revocations are listed newest first, by page, issuer and login ID', async (t) => {
     const store = await open(t, { nowMs })
-    const wanted = [keyA1, keyB1, keyA2].map((key) => revocationOf(key, { loginId: key === keyA2 ? 'user02' : 'user01' }))
+    const wanted = [keyA1, keyB1, keyA2].map((key) =>
+      revocationOf(key, { loginId: key === keyA2 ? 'user02' : 'user01' }),
+    )
     await store.publish(wanted, operator)
     const first = await store.revocations({ limit: 2 })
     t.strictSame(
@@ -229,28 +243,31 @@ export function testTrustStore(t: Test, open: StoreFactory): void {
     )
   })
 
-  t.test('writing again what the store has lost: missing ones come back, newer tombstones win, ties lose', async (t) => {
-    const store = await open(t, { nowMs })
-    await store.publish([revocationOf(keyA1), revocationOf(keyB1)], operator)
-    const tombstoneA = await store.restore(keyA1, operator)
-    const tombstoneB = await store.restore(keyB1, operator)
-    await store.publishAgain(
-      [
-        { key: keyA1, version: tombstoneA.version - 1 },
-        { key: keyB1, version: tombstoneB.version },
-        { key: keyA2, version: 40 },
-      ],
-      50,
-    )
-    t.match(await store.revocation(keyA1), { state: 'restored' }, 'the tombstone is newer')
-    t.match(await store.revocation(keyB1), { state: 'revoked' }, 'a tie means revoked')
-    const again = await store.revocation(keyA2)
-    t.match(again, { state: 'revoked', revocation: { actor: 'sekisho' } })
-    t.ok((again?.version ?? 0) > 50, 'versions go on above what was known')
-    const after = await store.publishAgain([{ key: keyA2, version: 40 }], 10)
-    t.equal(after, undefined)
-    t.equal((await store.revocation(keyA2))?.version, again?.version, 'repeating changes nothing')
-  })
+  t.test(
+    'writing again what the store has lost: missing ones come back, newer tombstones win, ties lose',
+    async (t) => {
+      const store = await open(t, { nowMs })
+      await store.publish([revocationOf(keyA1), revocationOf(keyB1)], operator)
+      const tombstoneA = await store.restore(keyA1, operator)
+      const tombstoneB = await store.restore(keyB1, operator)
+      await store.publishAgain(
+        [
+          { key: keyA1, version: tombstoneA.version - 1 },
+          { key: keyB1, version: tombstoneB.version },
+          { key: keyA2, version: 40 },
+        ],
+        50,
+      )
+      t.match(await store.revocation(keyA1), { state: 'restored' }, 'the tombstone is newer')
+      t.match(await store.revocation(keyB1), { state: 'revoked' }, 'a tie means revoked')
+      const again = await store.revocation(keyA2)
+      t.match(again, { state: 'revoked', revocation: { actor: 'sekisho' } })
+      t.ok((again?.version ?? 0) > 50, 'versions go on above what was known')
+      const after = await store.publishAgain([{ key: keyA2, version: 40 }], 10)
+      t.equal(after, undefined)
+      t.equal((await store.revocation(keyA2))?.version, again?.version, 'repeating changes nothing')
+    },
+  )
 
   t.test('the directory: upserts are idempotent and keep what operators changed', async (t) => {
     const store = await open(t, { nowMs })
@@ -270,7 +287,9 @@ export function testTrustStore(t: Test, open: StoreFactory): void {
     t.strictSame(await store.loginIds('user', 10), ['user01', 'user02'])
     t.strictSame(await store.loginIds('user', 1), ['user01'])
     t.strictSame(await store.loginIds('x', 10), [])
-    await t.rejects(store.upsertUser({ loginId: 'a', contractId: 'nowhere', role: 'general' }), { code: 'admin_not_found' })
+    await t.rejects(store.upsertUser({ loginId: 'a', contractId: 'nowhere', role: 'general' }), {
+      code: 'admin_not_found',
+    })
     await t.rejects(store.setSuspended('nobody', true), { code: 'admin_not_found' })
     await t.rejects(store.setLoginMethod('nowhere', 'password'), { code: 'admin_not_found' })
   })
@@ -282,7 +301,9 @@ export function testTrustStore(t: Test, open: StoreFactory): void {
     t.equal(await store.upsertCertificate(certificate), 'recorded')
     t.equal(await store.upsertCertificate(certificate), 'known')
     t.equal(await store.upsertCertificate({ ...certificate, loginId: 'user02' }), 'belongs_to_another')
-    await t.rejects(store.upsertCertificate({ ...certificate, key: keyA2, loginId: 'nobody' }), { code: 'admin_not_found' })
+    await t.rejects(store.upsertCertificate({ ...certificate, key: keyA2, loginId: 'nobody' }), {
+      code: 'admin_not_found',
+    })
     await store.upsertCertificate({ key: keyA2, loginId: 'user01', notBeforeMs: 15, notAfterMs: 30 })
     await store.publish([revocationOf(keyA2)], operator)
     t.equal((await store.revocation(keyA2))?.revocation.loginId, 'user01', 'taken from the record')
@@ -327,7 +348,10 @@ export function testTrustStore(t: Test, open: StoreFactory): void {
   t.test('shared values change by compare-and-set: of two writers one wins', async (t) => {
     const store = await open(t, { nowMs })
     t.equal(await store.readMeta('sealingKeys'), undefined)
-    const firsts = await Promise.all([store.writeMeta('sealingKeys', 'one', 0), store.writeMeta('sealingKeys', 'two', 0)])
+    const firsts = await Promise.all([
+      store.writeMeta('sealingKeys', 'one', 0),
+      store.writeMeta('sealingKeys', 'two', 0),
+    ])
     t.strictSame(firsts.toSorted(), [false, true])
     const { value, revision } = (await store.readMeta('sealingKeys')) ?? { value: '', revision: -1 }
     t.equal(value, firsts[0] ? 'one' : 'two')

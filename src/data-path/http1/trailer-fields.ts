@@ -44,3 +44,14 @@ export function readTrailer(line: string, trailers: FieldList): HeadFault | unde
   if (verdict === 'keep') trailers.push(name, (match[2] as string).replace(/[\t ]+$/, ''))
   return undefined
 }
+
+/** Trailer fields without those the message's Connection field nominated: they end here (RFC 9110 7.6.1). */
+export function endToEndTrailers(trailers: FieldList, connectionNominated: readonly string[]): FieldList {
+  if (trailers.length === 0 || connectionNominated.length === 0) return trailers
+  const kept: FieldList = []
+  for (let at = 0; at < trailers.length; at += 2) {
+    const name = trailers[at] as string
+    if (!connectionNominated.includes(name.toLowerCase())) kept.push(name, trailers[at + 1] as string)
+  }
+  return kept
+}

@@ -140,31 +140,38 @@ t.test('rows taken away behind our back change the count', async (t) => {
   t.equal((await store.eventsSince(await store.position(), 1)).revokedCount, 0)
 })
 
-t.test('kill -9 in the middle of publishing, beside another process, loses nothing that was acknowledged', async (t) => {
-  const file = fileOf(t)
-  const beside = await open(t, file)
-  const script = join(import.meta.dirname, 'publish-forever.ts')
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, file], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  t.teardown(() => child.kill('SIGKILL'))
-  const acknowledged: string[] = []
-  for await (const line of createInterface({ input: child.stdout })) {
-    acknowledged.push(line)
-    // This process writes to the same file at the same time.
-    await beside.publish([revocationOf(certificateKey(issuerB, line))], operator)
-    if (acknowledged.length === 60) child.kill('SIGKILL')
-  }
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-  t.equal(child.signalCode, 'SIGKILL')
-  const store = await open(t, file)
-  for (const serial of acknowledged) {
-    const record = await store.revocation(certificateKey(issuerA, serial))
-    if (record?.state !== 'revoked') t.fail(`acknowledged ${serial} is lost`)
-  }
-  const { events, revokedCount } = await store.eventsSince({ version: 0, token: '' }, 1_000)
-  t.ok(events.length >= 2 * acknowledged.length)
-  t.equal(revokedCount, events.length, 'log and table agree')
-  const fresh = certificateKey(issuerA, 'ffffffff')
-  t.match(await store.publish([revocationOf(fresh)], operator), { outcomes: [{ outcome: 'revoked' }] }, 'and it goes on')
-})
+t.test(
+  'kill -9 in the middle of publishing, beside another process, loses nothing that was acknowledged',
+  async (t) => {
+    const file = fileOf(t)
+    const beside = await open(t, file)
+    const script = join(import.meta.dirname, 'publish-forever.ts')
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, file], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    t.teardown(() => child.kill('SIGKILL'))
+    const acknowledged: string[] = []
+    for await (const line of createInterface({ input: child.stdout })) {
+      acknowledged.push(line)
+      // This process writes to the same file at the same time.
+      await beside.publish([revocationOf(certificateKey(issuerB, line))], operator)
+      if (acknowledged.length === 60) child.kill('SIGKILL')
+    }
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    t.equal(child.signalCode, 'SIGKILL')
+    const store = await open(t, file)
+    for (const serial of acknowledged) {
+      const record = await store.revocation(certificateKey(issuerA, serial))
+      if (record?.state !== 'revoked') t.fail(`acknowledged ${serial} is lost`)
+    }
+    const { events, revokedCount } = await store.eventsSince({ version: 0, token: '' }, 1_000)
+    t.ok(events.length >= 2 * acknowledged.length)
+    t.equal(revokedCount, events.length, 'log and table agree')
+    const fresh = certificateKey(issuerA, 'ffffffff')
+    t.match(
+      await store.publish([revocationOf(fresh)], operator),
+      { outcomes: [{ outcome: 'revoked' }] },
+      'and it goes on',
+    )
+  },
+)

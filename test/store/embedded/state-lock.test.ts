@@ -11,7 +11,10 @@ t.test('makes the folder for its owner only, locks it, and lets go', (t) => {
   const folder = join(t.testdir(), 'deep', 'state')
   const lock = lockStateFolder(folder)
   t.equal(statSync(folder).mode & 0o777, 0o700)
-  t.throws(() => lockStateFolder(folder), { code: 'state_folder_locked', message: new RegExp(`process ${process.pid} `) })
+  t.throws(() => lockStateFolder(folder), {
+    code: 'state_folder_locked',
+    message: new RegExp(`process ${process.pid} `),
+  })
   lock.release()
   lockStateFolder(folder).release()
   t.end()
@@ -22,9 +25,13 @@ t.test('a second process is told who holds it, and takes over once the holder wa
   const module = join(import.meta.dirname, '../../../src/store/embedded/state-lock.ts')
   const script = `const { lockStateFolder } = await import(${JSON.stringify(module)})
     globalThis.held = lockStateFolder(${JSON.stringify(folder)}); process.stdout.write('locked'); setInterval(() => {}, 1e6)`
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   t.teardown(() => child.kill('SIGKILL'))
   await once(child.stdout, 'data')
   t.throws(() => lockStateFolder(folder), { code: 'state_folder_locked', message: new RegExp(`process ${child.pid} `) })

@@ -1,0 +1,55 @@
+// The Debian packages that tests need, and how to tell whether they are there. Plain JavaScript for any Node from 20 on.
+import { execFileSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * `command`: what the package brings, looked for in PATH and where Debian keeps daemons. `tests`: beginnings of the paths of test
+ * files that are left out, and counted as failed, without it; the others fail by themselves where they need it.
+ */
+export const debianPackages = [
+  { name: 'openssl', command: 'openssl', tests: [] },
+  { name: 'curl', command: 'curl', tests: [] },
+  { name: 'nginx', command: 'nginx', tests: ['test/bench/'] },
+  { name: 'haproxy', command: 'haproxy', tests: ['test/bench/'] },
+  { name: 'apache2-utils', command: 'ab', tests: ['test/bench/'] },
+  { name: 'chromium', command: 'chromium', tests: ['test/integration/browser/'] },
+  { name: 'libnss3-tools', command: 'certutil', tests: ['test/integration/browser/'] },
+  { name: 'fonts-noto-cjk', font: ':lang=ja', tests: ['test/integration/browser/'] },
+]
+
+/** The packages whose command or font is not on this machine. */
+export function missingPackages() {
+  return debianPackages.filter(({ command, font }) => (command === undefined ? !hasFont(font) : !findCommand(command)))
+}
+
+/** What to type to get these packages. */
+export function installCommand(packages) {
+  return `apt-get install -y --no-install-recommends ${packages.map(({ name }) => name).join(' ')}`
+}
+
+/** Path of a program, or undefined. */
+export function findCommand(command) {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
+  return folders
+    .filter((folder) => folder !== '')
+    .map((folder) => join(folder, command))
+    .find(isExecutable)
+}
+
+function isExecutable(file) {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function hasFont(pattern) {
+  try {
+    return execFileSync('fc-list', [pattern, 'family'], { stdio: ['ignore', 'pipe', 'ignore'] }).length > 0
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,403 @@
+// Goal: only operators with the right role get through the admin door, and what goes wrong is told in words that help.
+// Method: a real door on loopback; each route with each role; certificates that should not pass; requests that cannot be used.
+import { once } from 'node:events'
+import { connect } from 'node:tls'
+import t from 'tap'
+import { adminRoutes } from '../../src/admin/routes.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { eventually } from '../control-path/fake-gateway.ts'
+import { createTestCa } from '../helpers/test-ca.ts'
+import { issuerA, keyA1, keyA2 } from '../store/contract.ts'
+import {
+  type CallOptions,
+  inspection,
+  issueOperator,
+  operators,
+  operatorsCa,
+  serverCa,
+  withAdmin,
+} from './with-admin.ts'
+
+const dayMs = 86_400_000
+const bySerial = { certificates: [{ issuer: 'demo-issuing-ca', serial: '1' }] }
+
+t.test('each route with each role', async (t) => {
+  const { call, audited } = await withAdmin(t)
+  const calls: { [route: string]: [string, string, CallOptions] } = {
+    'POST /v1/revocations': ['POST', '/v1/revocations', { json: { loginIds: ['user01'], dryRun: true } }],
+    'GET /v1/revocations': ['GET', '/v1/revocations', {}],
+    'DELETE /v1/revocations/{issuer}/{serial}': ['DELETE', '/v1/revocations/demo-issuing-ca/1?dryRun=true', {}],
+    'GET /v1/connections': ['GET', '/v1/connections', {}],
+    'GET /v1/issuers': ['GET', '/v1/issuers', {}],
+    'POST /v1/inspect': ['POST', '/v1/inspect', { body: 'x' }],
+    'GET /v1/status': ['GET', '/v1/status', {}],
+  }
+  const allowed: { [role: string]: readonly string[] } = {
+    security: Object.keys(calls),
+    branch: Object.keys(calls).filter((route) => !route.startsWith('DELETE')),
+    helpdesk: Object.keys(calls).filter((route) => route.startsWith('GET') || route.endsWith('inspect')),
+    auditor: Object.keys(calls).filter((route) => route.startsWith('GET') || route.endsWith('inspect')),
+  }
+  t.strictSame(
+    adminRoutes.map(({ method, path }) => `${method} ${path}`).toSorted(),
+    Object.keys(calls).toSorted(),
+    'no route without a row here',
+  )
+  for (const [role, certificate] of Object.entries(operators)) {
+    for (const [route, [method, path, options]] of Object.entries(calls)) {
+      audited.length = 0
+      const { status, body } = await call(method, path, { ...options, certificate })
+      if (allowed[role]?.includes(route)) {
+        // Not revoked, so there is nothing to restore: past the role check all the same.
+        t.equal(status, route.startsWith('DELETE') ? 404 : 200, `${role} may ${route}`)
+      } else {
+        t.match({ status, body }, { status: 403, body: { code: 'admin_role_missing' } }, `${role} may not ${route}`)
+        t.match(audited, [
+          { event: 'operator_refused', actor: { kind: 'operator', name: 'sato.hanako' }, reason: 'admin_role_missing' },
+        ])
+      }
+    }
+  }
+})
+
+t.test('a branch operator revokes by login ID, not by serial number', async (t) => {
+  const { call, store, isRevoked } = await withAdmin(t)
+  await store.upsertCertificate({ key: keyA1, loginId: 'user01', notBeforeMs: 0, notAfterMs: 5_000 })
+  const refused = await call('POST', '/v1/revocations', { certificate: operators.branch, json: bySerial })
+  t.match(refused, { status: 403, body: { code: 'admin_role_missing', path: 'certificates' } })
+  t.notOk(isRevoked(keyA1))
+  const done = await call('POST', '/v1/revocations', { certificate: operators.branch, json: { loginIds: ['user01'] } })
+  t.match(done, { status: 200, body: { revoked: 1 } })
+  t.ok(isRevoked(keyA1), 'applied before the answer')
+})
+
+t.test('whoever is no operator is told so, and it is put on record', async (t) => {
+  const { call, audited } = await withAdmin(t)
+  const nowMs = Date.UTC(2020, 0, 1)
+  const otherCa = createTestCa({ commonName: 'operators' })
+  const cases: [string, CallOptions['certificate'], RegExp][] = [
+    ['no certificate', undefined, /none was presented/],
+    ['another CA of the same name', issueOperator(['security'], { ca: otherCa }), /issuer_not_trusted/],
+    [
+      'expired',
+      issueOperator(['security'], { notBeforeMs: nowMs, notAfterMs: nowMs + dayMs }),
+      /it expired at 2020-01-02/,
+    ],
+    [
+      'not valid yet',
+      issueOperator(['security'], { notBeforeMs: Date.UTC(2100, 0, 1), notAfterMs: Date.UTC(2101, 0, 1) }),
+      /not valid yet/,
+    ],
+    ['for servers', issueOperator(['security'], { extendedKeyUsage: ['1.3.6.1.5.5.7.3.1'] }), /usage_not_allowed/],
+    ['without a name', operatorsCa.issueClient({ commonName: undefined }), /name one person/],
+    ['a line break in the name', issueOperator(['security'], { name: 'a\nb' }), /name one person/],
+  ]
+  for (const [what, certificate, detail] of cases) {
+    audited.length = 0
+    const { status, headers, body } = await call('GET', '/v1/status', { certificate })
+    t.equal(status, 401, what)
+    t.match(
+      body,
+      { type: 'urn:sekisho:fault:admin_unauthenticated', code: 'admin_unauthenticated', status: 401, detail },
+      what,
+    )
+    t.equal(headers['content-type'], 'application/problem+json')
+    t.match(audited, [
+      { event: 'operator_refused', actor: { kind: 'unauthenticated', name: '127.0.0.1' }, requestId: body.requestId },
+    ])
+  }
+})
+
+t.test('roles are exact words; several add up', async (t) => {
+  const { call } = await withAdmin(t)
+  for (const units of [[], ['Security'], ['security '], ['root'], ['security-branch']]) {
+    const { status } = await call('GET', '/v1/status', { certificate: issueOperator(units) })
+    t.equal(status, 403, JSON.stringify(units))
+  }
+  const both = issueOperator(['auditor', 'security'])
+  t.equal(
+    (await call('POST', '/v1/revocations', { certificate: both, json: { ...bySerial, dryRun: true } })).status,
+    200,
+  )
+})
+
+t.test(
+  'an operator certificate that expires while its connection stays open is refused on the next request',
+  async (t) => {
+    let nowMs = systemClock.nowMs()
+    const { port } = await withAdmin(t, { nowMs: () => nowMs })
+    const certificate = operators.security
+    const socket = connect({
+      host: '127.0.0.1',
+      port,
+      ca: serverCa.certificatePem,
+      cert: certificate.chainPem,
+      key: certificate.keyPem,
+    })
+    t.teardown(() => socket.destroy())
+    const ask = async () => {
+      socket.write('GET /v1/issuers HTTP/1.1\r\nHost: localhost\r\n\r\n')
+      const [chunk] = (await once(socket, 'data')) as [Buffer]
+      return chunk.toString('latin1').slice(9, 12)
+    }
+    t.equal(await ask(), '200')
+    nowMs += 366 * dayMs
+    t.equal(await ask(), '401')
+  },
+)
+
+t.test('TLS sessions are not resumed, and TLS 1.1 is refused', async (t) => {
+  const { port } = await withAdmin(t)
+  const { chainPem: cert, keyPem: key } = operators.security
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const options = { host: '127.0.0.1', port, ca: serverCa.certificatePem, cert, key, maxVersion }
+    const first = connect(options)
+    let session: Buffer | undefined
+    first.on('session', (made: Buffer) => {
+      session = made
+    })
+    first.write('GET /v1/issuers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+    first.resume()
+    await once(first, 'close')
+    const second = connect({ ...options, ...(session === undefined ? {} : { session }) })
+    await once(second, 'secureConnect')
+    t.notOk(second.isSessionReused(), maxVersion)
+    second.destroy()
+  }
+  const old = connect({
+    host: '127.0.0.1',
+    port,
+    ca: serverCa.certificatePem,
+    minVersion: 'TLSv1.1',
+    maxVersion: 'TLSv1.1',
+    ciphers: 'DEFAULT@SECLEVEL=0',
+  })
+  const [error] = await once(old, 'error')
+  t.match(error, { code: /PROTOCOL_VERSION|ALERT/ })
+})
+
+t.test('requests that cannot be used say which field and why', async (t) => {
+  const { call, isRevoked } = await withAdmin(t)
+  const certificate = { issuer: 'demo-issuing-ca', serial: '1' }
+  const cases: [unknown, string | undefined, RegExp][] = [
+    [
+      { certificates: [{ ...certificate, issuer: 'demo-ca' }] },
+      'certificates[0].issuer',
+      /demo-issuing-ca, second-ca.*"demo-ca"/,
+    ],
+    [{ certificates: [certificate, { ...certificate, serial: '12 3x' }] }, 'certificates[1].serial', /not hexadecimal/],
+    [{ certificates: [{ ...certificate, serial: '0' }] }, 'certificates[0].serial', /zero/],
+    [{ certificates: [{ ...certificate, serial: '-5' }] }, 'certificates[0].serial', /negative/],
+    [{ certificates: [{ ...certificate, serial: 'a'.repeat(41) }] }, 'certificates[0].serial', /over 20 octets/],
+    [{ certificates: [{ serial: '1' }] }, 'certificates[0].issuer', /certificates\[0\]\.issuer/],
+    [{ ...bySerial, reason: 'stolen' }, 'reason', /keyCompromise/],
+    [{ ...bySerial, reason: 'certificateHold' }, 'reason', /keyCompromise/],
+    [{ ...bySerial, apply: true }, undefined, /"apply"/],
+    [{ certificates: [{ ...certificate, name: 'x' }] }, 'certificates[0]', /"name"/],
+    [{}, undefined, /must name at least one/],
+    [{ certificates: [], loginIds: [] }, undefined, /must name at least one/],
+    [{ loginIds: [7] }, 'loginIds[0]', /string/],
+    [{ loginIds: ['user01'], dryRun: 'yes' }, 'dryRun', /boolean/],
+    [[], undefined, /object/],
+    [null, undefined, /object/],
+  ]
+  for (const [json, path, detail] of cases) {
+    const { status, body } = await call('POST', '/v1/revocations', { json })
+    t.equal(status, 400, JSON.stringify(json))
+    t.match(body, { detail }, JSON.stringify(json))
+    t.equal(body.path, path, JSON.stringify(json))
+  }
+  t.notOk(isRevoked(keyA1))
+  const unknown = await call('POST', '/v1/revocations', { json: { loginIds: ['user0'] } })
+  t.match(unknown, {
+    status: 404,
+    body: { code: 'admin_not_found', path: 'loginIds[0]', detail: /alike: user01, user02/ },
+  })
+})
+
+t.test('bodies: not JSON, not declared as JSON, too large, not UTF-8', async (t) => {
+  const { call } = await withAdmin(t)
+  const type = { 'Content-Type': 'application/json' }
+  const cases: [string, CallOptions, RegExp][] = [
+    ['broken', { headers: type, body: '{"loginIds":' }, /as JSON/],
+    ['empty', { headers: type }, /as JSON/],
+    ['a form', { headers: { 'Content-Type': 'text/plain' }, body: '{"loginIds":["user01"]}' }, /application\/json/],
+    ['undeclared', { body: '{"loginIds":["user01"]}' }, /application\/json/],
+    ['not UTF-8', { headers: type, body: Uint8Array.of(0x22, 0xff, 0x22) }, /as JSON/],
+    ['too large', { headers: type, body: `"${'x'.repeat(1_048_575)}"` }, /above 1048576 bytes/],
+    ['far too large', { headers: type, body: Buffer.alloc(12_000_000, 0x20) }, /above 1048576 bytes/],
+  ]
+  for (const [what, options, detail] of cases) {
+    const { status, body } = await call('POST', '/v1/revocations', options)
+    t.match({ status, body }, { status: 400, body: { code: 'admin_request_invalid', detail } }, what)
+  }
+})
+
+t.test('queries and paths that cannot be used', async (t) => {
+  const { call, ended } = await withAdmin(t)
+  for (const path of [
+    '?limit=0',
+    '?limit=1001',
+    '?limit=x',
+    '?cursor=-1',
+    '?user=x',
+    '?loginId=a&loginId=b',
+    '?issuer=nobody',
+    '?__proto__=x',
+  ]) {
+    t.equal((await call('GET', `/v1/revocations${path}`)).status, 400, path)
+  }
+  t.equal((await call('GET', '/v1/status?x=1')).status, 400)
+  t.equal((await call('DELETE', '/v1/revocations/demo-issuing-ca/%zz')).status, 400)
+  t.match(await call('DELETE', '/v1/revocations/demo-issuing-ca/xyz'), {
+    status: 400,
+    body: { code: 'serial_invalid' },
+  })
+  t.match(await call('PUT', '/v1/revocations'), { status: 404, body: { detail: /takes POST, GET/ } })
+  t.equal((await call('GET', '/v1/nothing')).status, 404)
+  t.equal((await call('GET', '//evil.example/v1/status')).status, 400)
+  t.equal((await call('HEAD', '/v1/status')).status, 200)
+  t.strictSame(ended.slice(-3), [
+    ['none', 404],
+    ['none', 400],
+    ['/v1/status', 200],
+  ])
+})
+
+t.test('a browser sent by another site is refused, programs and the door’s own pages are not', async (t) => {
+  const { call, port, isRevoked } = await withAdmin(t)
+  const own = `https://127.0.0.1:${port}`
+  const refused: Record<string, string>[] = [
+    { 'Sec-Fetch-Site': 'cross-site' },
+    { 'Sec-Fetch-Site': 'same-site' },
+    { Origin: 'https://evil.example' },
+    { Origin: 'null' },
+    { Origin: `http://127.0.0.1:${port}` },
+    { 'Sec-Fetch-Site': 'same-origin', Origin: 'https://evil.example' },
+  ]
+  for (const headers of refused) {
+    const { status } = await call('POST', '/v1/revocations', { json: bySerial, headers })
+    t.equal(status, 400, JSON.stringify(headers))
+  }
+  t.notOk(isRevoked(keyA1))
+  for (const headers of [{}, { 'Sec-Fetch-Site': 'none' }, { 'Sec-Fetch-Site': 'same-origin', Origin: own }]) {
+    const { status } = await call('POST', '/v1/revocations', { json: { ...bySerial, dryRun: true }, headers })
+    t.equal(status, 200, JSON.stringify(headers))
+  }
+})
+
+t.test('revoke, list and restore, as another program sees it', async (t) => {
+  const { call, isRevoked, audited } = await withAdmin(t)
+  const certificates = [
+    { issuer: 'demo-issuing-ca', serial: '01' },
+    { issuer: 'demo-issuing-ca', serial: '2' },
+  ]
+  const done = await call('POST', '/v1/revocations', {
+    json: { certificates, reason: 'keyCompromise', comment: '落とした' },
+  })
+  t.match(done, { status: 200, body: { revoked: 2, alreadyRevoked: 0, connectionsCut: 0, dryRun: false } })
+  t.match(done.headers, { 'cache-control': 'no-store', 'sekisho-request-id': /^[0-9a-f]{8}-\w+$/ })
+  t.match(audited[0], {
+    event: 'certificate_revoked',
+    requestId: done.headers['sekisho-request-id'],
+    detail: { comment: '落とした' },
+  })
+  const first = await call('GET', '/v1/revocations?limit=1')
+  t.match(first.body, {
+    revocations: [
+      {
+        issuer: 'demo-issuing-ca',
+        issuerId: issuerA,
+        serial: '2',
+        reason: 'keyCompromise',
+        comment: '落とした',
+        actor: 'sato.hanako',
+        revokedAt: /^\d{4}-\d\d-\d\dT.*Z$/,
+      },
+    ],
+  })
+  const second = await call(
+    'GET',
+    `/v1/revocations?limit=1&cursor=${String(first.body.nextCursor)}&issuer=demo-issuing-ca`,
+  )
+  t.match(second.body, { revocations: [{ serial: '1' }] })
+  t.equal(second.body.nextCursor, undefined)
+  t.strictSame((await call('GET', '/v1/revocations?loginId=nobody')).body, { revocations: [] })
+  const restored = await call('DELETE', '/v1/revocations/demo-issuing-ca/0x02?reason=typo')
+  t.match(restored, { status: 200, body: { outcome: 'restored', serial: '2' } })
+  t.notOk(isRevoked(keyA2))
+  t.ok(isRevoked(keyA1))
+  t.match(audited.at(-1), { event: 'certificate_restored', reason: 'typo' })
+  t.equal((await call('DELETE', '/v1/revocations/demo-issuing-ca/2')).status, 404)
+})
+
+t.test('connections, issuers, inspect and status', async (t) => {
+  const { call, workers, inspected, index } = await withAdmin(t)
+  for (const loginId of ['user01', 'user02', 'user02']) {
+    workers.live.push({
+      door: 'main',
+      certificateKey: keyA1,
+      loginId,
+      contractId: 'shoji',
+      openedAtMs: 0,
+      clientAddress: '::1',
+    })
+  }
+  const all = await call('GET', '/v1/connections')
+  t.match(all.body, {
+    truncated: true,
+    connections: [{ issuer: 'demo-issuing-ca', serial: '1', loginId: 'user01', openedAt: '1970-01-01T00:00:00.000Z' }],
+  })
+  t.equal((all.body.connections as unknown[]).length, 2)
+  t.match((await call('GET', '/v1/connections?loginId=user01')).body, {
+    truncated: false,
+    connections: [{ loginId: 'user01' }],
+  })
+  t.match((await call('GET', '/v1/issuers')).body, {
+    issuers: [{ name: 'demo-issuing-ca', issuerId: issuerA, redisKey: `{sekisho}:revoked:${issuerA}` }, {}],
+  })
+  const { certificatePem, der } = operators.helpdesk
+  for (const body of [certificatePem, `some text\n${certificatePem}`, der]) {
+    const { status, body: answer } = await call('POST', '/v1/inspect', { body })
+    t.equal(status, 200)
+    t.strictSame(answer, { inspections: [inspection] })
+    t.strictSame(Buffer.from(inspected.at(-1) ?? []), Buffer.from(der))
+  }
+  t.match(await call('POST', '/v1/inspect', { body: '-----BEGIN NOTHING-----' }), {
+    status: 400,
+    body: { code: 'certificate_unreadable' },
+  })
+  t.match(await call('POST', '/v1/inspect'), { status: 400, body: { code: 'certificate_unreadable' } })
+  t.match((await call('GET', '/v1/status')).body, {
+    state: 'live',
+    revocations: 0,
+    indexEntries: index.size,
+    workers: 1,
+    lastFault: null,
+    versions: { sekisho: '0.1.0' },
+  })
+})
+
+t.test('a fault of our own becomes a bare 500 that names only the request id', async (t) => {
+  const { call, ports, lines } = await withAdmin(t)
+  ports.store.revocations = async () => {
+    throw new Error('SELECT secret FROM somewhere')
+  }
+  const { status, body } = await call('GET', '/v1/revocations')
+  t.match({ status, body }, { status: 500, body: { code: 'internal', title: 'The gateway failed' } })
+  t.notMatch(JSON.stringify(body), /secret/)
+  t.match(lines, [['admin request failed', { requestId: body.requestId }]])
+})
+
+t.test('a body that ends early is no fault of the gateway', async (t) => {
+  const { port, lines, ended } = await withAdmin(t)
+  const { chainPem: cert, keyPem: key } = operators.security
+  const socket = connect({ host: '127.0.0.1', port, ca: serverCa.certificatePem, cert, key })
+  socket.write(
+    'POST /v1/revocations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"login',
+    () => socket.destroy(),
+  )
+  await eventually(() => ended.length > 0, 'the request to end')
+  t.strictSame(ended, [['/v1/revocations', 400]])
+  t.strictSame(lines, [])
+})

@@ -1,0 +1,145 @@
+// A real admin door on a free loopback port over a real store; operators of every role from a CA of their own.
+import { request as startRequest } from 'node:https'
+import type { Test } from 'tap'
+import { type AdminDoor, startAdminDoor } from '../../src/admin/admin-door.ts'
+import { operatorRoles } from '../../src/admin/operator.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import type { Inspection } from '../../src/trust/inspect.ts'
+import { createTestCa, type TestCertificate } from '../helpers/test-ca.ts'
+import { startFakeLifecycle } from '../lifecycle/fake-lifecycle.ts'
+
+export const operatorsCa = createTestCa({ commonName: 'operators' })
+export const serverCa = createTestCa({ commonName: 'server root' })
+const server = serverCa.issueServer()
+
+const attribute = {
+  commonName: (value: string) => ({ oid: '2.5.4.3', value }),
+  organizationalUnit: (value: string) => ({ oid: '2.5.4.11', value }),
+}
+
+/** A certificate for a person with these OUs. */
+export function issueOperator(
+  units: readonly string[],
+  options: {
+    name?: string | undefined
+    ca?: typeof operatorsCa
+    notBeforeMs?: number
+    notAfterMs?: number
+    extendedKeyUsage?: string[]
+  } = {},
+): TestCertificate {
+  const { name = 'sato.hanako', ca = operatorsCa, ...rest } = options
+  const subject = [...units.map(attribute.organizationalUnit), attribute.commonName(name)]
+  return ca.issueClient({ commonName: name, subject, ...rest })
+}
+
+export const operators = Object.fromEntries(operatorRoles.map((role) => [role, issueOperator([role])])) as Record<
+  (typeof operatorRoles)[number],
+  TestCertificate
+>
+
+export type Answer = {
+  readonly status: number
+  readonly headers: Record<string, unknown>
+  readonly body: Record<string, unknown>
+}
+
+export type CallOptions = {
+  readonly certificate?: TestCertificate | undefined
+  readonly headers?: Record<string, string>
+  readonly json?: unknown
+  readonly body?: string | Uint8Array
+}
+
+export const inspection: Inspection = {
+  door: 'main',
+  verdict: 'certificate_revoked',
+  loginId: 'user01',
+  issuer: 'demo-issuing-ca',
+  serial: '1',
+  notBefore: '2027-01-01T00:00:00.000Z',
+  notAfter: '2028-01-01T00:00:00.000Z',
+  steps: [
+    { check: 'certificate_missing', result: 'passed' },
+    { check: 'certificate_revoked', result: 'failed', detail: 'its key is in the revocation index' },
+    { check: 'login_id_missing', result: 'not_reached' },
+  ],
+}
+
+export async function withAdmin(t: Test, options: { nowMs?: () => number } = {}) {
+  const lifecycle = await startFakeLifecycle(t)
+  const inspected: Uint8Array[] = []
+  const lines: unknown[][] = []
+  const ended: [string, number][] = []
+  const note = (...line: unknown[]) => void lines.push(line)
+  const door: AdminDoor = await startAdminDoor({
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    serverCertificates: [
+      { certificatePem: server.chainPem, keyPem: server.keyPem, names: ['localhost', '127.0.0.1', '::1'] },
+    ],
+    operatorIssuerPems: [operatorsCa.certificatePem],
+    clock: { ...systemClock, ...options },
+    log: { info: note, warn: note, error: note },
+    requestEnded: (route, status) => void ended.push([route, status]),
+    services: {
+      lifecycle: lifecycle.ports,
+      connections: (max) => lifecycle.workers.connections(max),
+      connectionsListMax: 2,
+      inspect: async (der) => {
+        inspected.push(der)
+        return [inspection]
+      },
+      status: {
+        follower: lifecycle.follower,
+        indexEntries: () => lifecycle.index.size,
+        workersRunning: () => 1,
+        versions: { sekisho: '0.1.0', node: 'v26' },
+      },
+    },
+  })
+  t.teardown(() => door.close())
+  const port = door.addresses[0]?.port ?? 0
+  const call = (method: string, path: string, callOptions: CallOptions = {}) =>
+    callDoor({ port, method, path }, callOptions)
+  return { ...lifecycle, door, port, call, inspected, lines, ended }
+}
+
+function callDoor(target: { port: number; method: string; path: string }, options: CallOptions): Promise<Answer> {
+  const { port, method, path } = target
+  const { certificate = operators.security, headers = {}, json } = options
+  const body = json === undefined ? options.body : JSON.stringify(json)
+  const type = json === undefined ? {} : { 'Content-Type': 'application/json' }
+  const client =
+    'certificate' in options && options.certificate === undefined
+      ? {}
+      : { cert: certificate.chainPem, key: certificate.keyPem }
+  return new Promise((resolve, reject) => {
+    const request = startRequest(
+      {
+        host: '127.0.0.1',
+        port,
+        method,
+        path,
+        ca: serverCa.certificatePem,
+        ...client,
+        agent: false,
+        headers: { ...type, ...headers },
+      },
+      (response) => {
+        const chunks: Buffer[] = []
+        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        response.on('error', reject)
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString()
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: text === '' ? {} : JSON.parse(text),
+          })
+        })
+      },
+    )
+    request.on('error', reject)
+    request.end(body)
+  })
+}

@@ -1,0 +1,162 @@
+// Goal: the first four of the six invariants of the design, each under its name; the other two need connections
+// (behavior/revoked-client-is-cut-while-streaming, behavior/revoked-stays-revoked).
+// Method: fakes that look at what is true at the moment they are called, a race between two real threads over the shared
+// index, and a reading of the source for what may not be there.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import t from 'tap'
+import { finishFollowUps, takeEvent } from '../../src/control-path/apply.ts'
+import { KnownRevocations } from '../../src/control-path/known-revocations.ts'
+import type { TrustEvent } from '../../src/control-path/ports.ts'
+import { admit, isPermit, judgeAgain, type Permit } from '../../src/trust/admit.ts'
+import { denialReasons } from '../../src/trust/denial.ts'
+import { type Fingerprint, fingerprintOf } from '../../src/trust/fingerprint.ts'
+import { createFreshness, Freshness } from '../../src/trust/freshness.ts'
+import { RevocationIndex, RevocationIndexWriter } from '../../src/trust/revocation-index.ts'
+import { candidateOf, createTrust, keyOf } from './trust-fakes.ts'
+
+const source = join(import.meta.dirname, '..', '..', 'src')
+
+/** An index that does something when it is looked at. */
+class WatchedIndex extends RevocationIndex {
+  readonly #looked: () => void
+
+  constructor(writer: RevocationIndexWriter, looked: () => void) {
+    super(writer.shared)
+    this.#looked = looked
+  }
+
+  override has(fingerprint: Fingerprint): boolean {
+    const found = super.has(fingerprint)
+    this.#looked()
+    return found
+  }
+}
+
+t.test('1. admit() never awaits: it registers the connection, then judges, in one turn of the event loop', async (t) => {
+  const { state, index, live } = createTrust()
+  const candidate = candidateOf('1')
+  let otherTurn = false
+  queueMicrotask(() => {
+    otherTurn = true
+  })
+  const seen: number[] = []
+  const watched = new WatchedIndex(index, () => seen.push(live.matching({ by: 'certificate', key: keyOf('1') }).length))
+  const verdict = admit(candidate, { ...state, index: watched })
+  t.equal(otherTurn, false, 'nothing else ran meanwhile, not even a microtask')
+  t.equal(verdict.kind, 'permit', 'the answer is a verdict, not a promise of one')
+  t.ok(seen.length > 0)
+  t.ok(
+    seen.every((registered) => registered === 1),
+    'whenever the index was looked at, the connection was registered',
+  )
+})
+
+t.test('1. a revocation that comes between registering and judging, or right after, misses nobody', async (t) => {
+  const { state, index, live } = createTrust()
+  const entry = fingerprintOf('revoked', keyOf('1'))
+  const revoke = () => {
+    if (index.add(entry)) live.cut({ by: 'certificate', key: keyOf('1') }, 'certificate_revoked')
+  }
+  // It comes the moment after the index has said "no".
+  const candidate = candidateOf('1')
+  const verdict = admit(candidate, { ...state, index: new WatchedIndex(index, revoke) })
+  t.equal(verdict.kind, 'permit')
+  t.equal(candidate.connection.cutFor, 'certificate_revoked')
+  t.match(judgeAgain(verdict as Permit, state), { reason: 'certificate_revoked' }, 'nor would its next request pass')
+  t.match(admit(candidateOf('1', 2), state), { kind: 'denial', reason: 'certificate_revoked' }, 'the next one is denied')
+})
+
+t.test('1. and 2. a writer thread and a reader thread: every connection is denied or cut', async (t) => {
+  const writer = new RevocationIndexWriter()
+  const count = 20_000
+  const worker = new Worker(new URL('./admitting-thread.ts', import.meta.url), { workerData: { shared: writer.shared, count } })
+  t.teardown(() => worker.terminate())
+  const result = new Promise<{ denied: number; cut: number; alive: number }>((resolve, reject) => {
+    worker.once('error', reject)
+    worker.on('message', (message) => {
+      if (message !== 'ready') resolve(message)
+    })
+  })
+  await new Promise((resolve) => worker.once('message', resolve))
+  worker.postMessage('start')
+  // The reader counts up, the writer down: they meet somewhere, and around there it is a race.
+  for (let at = count - 1; at >= 0; at--) {
+    writer.add(fingerprintOf('revoked', keyOf((at + 1).toString(16))))
+    worker.postMessage(at)
+    if (at % 50 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  worker.postMessage('end')
+  const { denied, cut, alive } = await result
+  t.equal(alive, 0, 'no connection of a revoked certificate is left')
+  t.equal(denied + cut, count)
+  t.ok(denied > 0 && cut > 0, `both ways occurred: ${denied} denied, ${cut} cut`)
+})
+
+t.test('2. the index is updated before connections are cut', async (t) => {
+  const index = new RevocationIndexWriter()
+  const known = new KnownRevocations()
+  const revocation = { loginId: undefined, reason: 'unspecified', comment: '', actor: 'a', revokedAtMs: 0 } as const
+  const events: TrustEvent[] = [
+    { version: 1, kind: 'revoked', revocation: { key: keyOf('1'), ...revocation } },
+    { version: 2, kind: 'revoked', revocation: { key: keyOf('2'), ...revocation } },
+    { version: 3, kind: 'superseded', key: keyOf('3') },
+    { version: 4, kind: 'suspended', loginId: 'user01', suspended: true },
+    { version: 5, kind: 'login_method', contractId: 'demo', method: 'password' },
+  ]
+  const pending = new Set(events.map((event) => takeEvent(event, { index, known })).filter((followUp) => followUp !== undefined))
+  const whenCut: boolean[] = []
+  const all = () =>
+    index.has(fingerprintOf('revoked', keyOf('1'))) &&
+    index.has(fingerprintOf('revoked', keyOf('2'))) &&
+    index.has(fingerprintOf('superseded', keyOf('3'))) &&
+    index.has(fingerprintOf('suspended', 'user01')) &&
+    index.has(fingerprintOf('password_mode', 'demo'))
+  const workers = {
+    cut: async () => {
+      whenCut.push(all())
+      return 0
+    },
+  }
+  await finishFollowUps(pending, workers as never, () => {})
+  t.strictSame(whenCut, [true, true, true, true, true])
+})
+
+t.test('3. one function judges: router, admin and portal never decide trust', async (t) => {
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+  t.ok(files.length > 100)
+  const using = (pattern: RegExp) => files.filter((file) => pattern.test(readFileSync(join(source, file), 'utf8'))).sort()
+  t.strictSame(using(/\bdeny\(/), ['trust/admit.ts', 'trust/denial.ts'], 'who can say no')
+  t.strictSame(using(/kind: 'denial', reason/), ['trust/denial.ts'], 'who can make a denial')
+  t.strictSame(using(/new AdmittedPermit\(|kind: 'permit'|kind = 'permit'/), ['trust/admit.ts'], 'who can make a permit')
+  t.strictSame(using(/\bauthorized\b|authorizationError/).filter((file) => !file.startsWith('admin/')), [], 'Node’s verdict')
+  const permit = admit(candidateOf('1'), createTrust().state)
+  t.ok(isPermit(permit))
+  t.notOk(isPermit({ ...permit }), 'a copy of a permit is none')
+  t.notOk(isPermit(Object.create(Object.getPrototypeOf(permit))), 'nor is a look-alike')
+  t.notOk(isPermit({ kind: 'permit', candidate: undefined, user: undefined, judgedGeneration: 0 }))
+})
+
+t.test('4. unknown, unreadable or too stale means deny', async (t) => {
+  const { state, clock } = createTrust({ directory: true })
+  const candidate = candidateOf('1')
+  const user = { contractId: 'demo', role: 'general' } as const
+  t.match(admit({ ...candidate, presented: { kind: 'missing' } }, state), { reason: 'certificate_missing' })
+  const unreadable = { kind: 'unreadable', detail: 'x' } as const
+  t.match(admit({ ...candidate, presented: unreadable }, state), { reason: 'certificate_unreadable' })
+  t.match(admit({ ...candidate, answer: undefined }, state), { reason: 'login_id_unknown' }, 'the directory was not asked')
+  t.match(admit({ ...candidate, answer: 'unavailable' }, state), { reason: 'trust_data_stale' })
+  const answer = { user, certificateRegistered: true }
+  t.equal(admit({ ...candidate, answer }, state).kind, 'permit')
+  clock.advance(300_200)
+  t.match(admit({ ...candidate, answer }, state), { reason: 'trust_data_stale' })
+  const fault = { kind: 'certificate', opinion: (candidate.presented as never as { opinion: never }).opinion, opensslFault: 'X' }
+  t.match(admit({ ...candidate, presented: fault as never, answer }, state), { reason: 'issuer_not_trusted' })
+  for (const insecureServeWhenStale of [false, true]) {
+    const freshness = new Freshness(createFreshness(), { clock, maxStalenessSeconds: 300, insecureServeWhenStale })
+    const verdict = admit({ ...candidate, answer }, { ...state, freshness })
+    t.match(verdict, { reason: 'trust_data_stale' }, `never loaded, insecureServeWhenStale: ${insecureServeWhenStale}`)
+  }
+  t.equal(denialReasons.length, new Set(denialReasons).size)
+})
