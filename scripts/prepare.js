@@ -3,7 +3,7 @@
 //
 //   node scripts/prepare.js start | test
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findCommand, installCommand, missingPackages } from './debian-packages.js'
@@ -22,6 +22,15 @@ function isSuitable(version) {
   if (major === 24) return minor >= 17
   if (major === 26) return minor > 3 || (minor === 3 && patch >= 1)
   return major > 26
+}
+
+/** npm 10 leaves the link out: it takes it away again with the package of the other architecture, which has one of the same name. */
+function linkPinnedNode() {
+  const program = join('node_modules', `node-linux-${process.arch}`, 'bin', 'node')
+  if (existsSync(pinned) || process.platform !== 'linux' || !existsSync(join(root, program))) return
+  rmSync(pinned, { force: true })
+  mkdirSync(dirname(pinned), { recursive: true })
+  symlinkSync(join('..', '..', program), pinned)
 }
 
 function readPackages(file) {
@@ -59,6 +68,7 @@ function install() {
 
 /** One install at a time, also when two commands start at once in a fresh clone. */
 async function installOnce() {
+  linkPinnedNode()
   if (!isInstallDue()) return
   for (let waitedMs = 0; !takeLock(); waitedMs += waitMs) {
     if (waitedMs >= waitMsMax)
@@ -67,6 +77,7 @@ async function installOnce() {
   }
   try {
     if (isInstallDue()) install()
+    linkPinnedNode()
   } finally {
     rmSync(lock, { force: true })
   }

@@ -142,7 +142,7 @@ class DataWorker {
       exchanges: { pool, batch: this.#batch, limits, headLimits, hsts, date, clock: this.#clock, metrics },
       pages: createPages(institution, { timeZone }),
       pageFields: pageHeaders.flatMap(([name, value]) => [name, value]),
-      trustedForwarders: blockList(http.trustedForwarders),
+      trustedForwarders: http.trustedForwarders.length === 0 ? undefined : blockList(http.trustedForwarders),
       deadlines: this.#deadlines,
       batch: this.#batch,
       clock: this.#clock,

@@ -42,6 +42,8 @@ export type GatewayOptions = {
   readonly version: string
   /** Sample contracts, users and certificates to put into the directory before the doors open. */
   readonly seed?: DirectorySeed
+  /** Called once the state folder is this process's own, before any door opens. */
+  readonly beforeDoors?: () => Promise<void>
 }
 
 /** A running gateway. */
@@ -109,6 +111,7 @@ class Assembly {
     await follower.ready()
     const publisher = createPublisher({ store, follower })
     if (seed !== undefined) await seedDirectory(seed, { store, publisher })
+    await this.#options.beforeDoors?.()
     const gateway = this.#gateway(metrics, pool, audit)
     this.#reportTo(metrics, follower)
     await this.#startOps(metrics, gateway)

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import {
   admit,
@@ -61,20 +60,21 @@ export class ClientConnection implements LiveConnection, Deadline {
   readonly #acceptedAtMs: number
 
   constructor(options: {
-    raw: Socket
     socket: TLSSocket
     door: Door
+    /** As `plainAddress` writes it. */
+    clientAddress: string
     place: AdmissionPlace
     /** Called once when the connection has ended. */
     ended: (connection: ClientConnection) => void
   }) {
-    const { raw, socket, door, place } = options
+    const { socket, door, place } = options
     this.#ended = options.ended
     this.door = door
     this.socket = socket
     this.#place = place
     this.id = door.nextConnectionId()
-    this.clientAddress = plainAddress(raw.remoteAddress ?? '')
+    this.clientAddress = options.clientAddress
     this.openedAtMs = door.clock.nowMs()
     this.#acceptedAtMs = door.clock.monotonicMs()
     this.deadlineMs = this.#acceptedAtMs + door.limits.handshakeTimeoutMs
@@ -177,7 +177,7 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.#permitted = new PermittedClient(permit, door.services, {
       address: this.clientAddress,
       certificateDer: this.#der,
-      trustedForwarder: door.trustedForwarders.check(this.clientAddress, addressFamily(this.clientAddress)),
+      trustedForwarder: door.trustedForwarders?.check(this.clientAddress, addressFamily(this.clientAddress)) ?? false,
     })
   }
 

@@ -9,6 +9,9 @@ import type { DoorContexts } from './door-context.ts'
 /** Connections the kernel may hold for us while we are busy. */
 const backlog = 4_096
 
+/** Protocols offered, in the wire form of RFC 7301 3.1: made once, since Node would encode a list for each connection. */
+const alpnProtocols = Buffer.from('\x08http/1.1', 'latin1')
+
 /** One door's listening sockets in one worker, and the connections that came through them. */
 export class DoorListener {
   readonly #door: Door
@@ -43,7 +46,9 @@ export class DoorListener {
    */
   #accept(raw: Socket): void {
     const door = this.#door
-    const place = door.admission.enter(plainAddress(raw.remoteAddress ?? ''))
+    door.clock.refresh()
+    const clientAddress = plainAddress(raw.remoteAddress ?? '')
+    const place = door.admission.enter(clientAddress)
     if (place === undefined) {
       door.metrics.handshakeEnded(door.name, 'refused_limit', 0)
       door.metrics.fault('connection_limit')
@@ -55,10 +60,10 @@ export class DoorListener {
       secureContext: this.#contexts.fallback,
       requestCert: door.certificates !== undefined,
       rejectUnauthorized: false,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: alpnProtocols,
       ...(this.#contexts.choose === undefined ? {} : { SNICallback: this.#contexts.choose }),
     })
-    this.#open.add(new ClientConnection({ raw, socket, door, place, ended: this.#forget }))
+    this.#open.add(new ClientConnection({ socket, door, clientAddress, place, ended: this.#forget }))
   }
 
   /** Accepts no more; every connection ends when its request in progress does. Resolves when the last one has ended. */

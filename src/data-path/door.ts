@@ -3,8 +3,8 @@ import type { TickClock } from '../base/tick-clock.ts'
 import type { Limits } from '../config/gateway-config.ts'
 import type { TrustState } from '../trust/admit.ts'
 import type { AdmissionLimits } from './admission-limits.ts'
-import type { Deadlines } from './deadlines.ts'
 import type { Batch } from './batch.ts'
+import type { Deadlines } from './deadlines.ts'
 import type { DirectoryClient } from './directory-client.ts'
 import type { ExchangeContext } from './exchange.ts'
 import type { HeadLimits } from './http1/head-fault.ts'
@@ -50,7 +50,8 @@ export type Door = {
   readonly pages: Pages
   /** Fields sent with every page of the gateway's own. */
   readonly pageFields: readonly string[]
-  readonly trustedForwarders: BlockList
+  /** Whose X-Forwarded-* fields are kept; undefined: nobody's. */
+  readonly trustedForwarders: BlockList | undefined
   readonly deadlines: Deadlines
   readonly batch: Batch
   readonly clock: TickClock

@@ -80,6 +80,11 @@ export class Http1Connection implements ClientProtocol, ClientStream {
         continue
       }
       if (this.#exchange !== undefined) return
+      if (this.#connection.socket.writableNeedDrain) {
+        // Whoever asks and does not take the answers is asked to wait, or they would gather here.
+        this.#connection.socket.pause()
+        return
+      }
       if (!this.#readHead(held)) return
     }
   }
@@ -106,10 +111,18 @@ export class Http1Connection implements ClientProtocol, ClientStream {
       return true
     }
     this.#held = head.byteLength < held.length ? held.subarray(head.byteLength) : undefined
-    // Only HTTP/1.0 may leave Host out; it then means the name it came under.
-    this.#head = head.host === '' ? { ...head, host: this.#connection.serverName ?? door.defaultHost } : head
+    this.#head = head.host === '' ? { ...head, host: this.#impliedHost() } : head
     this.#begin(this.#head)
     return true
+  }
+
+  /**
+   * Only HTTP/1.0 may leave Host out; it then means the name it came under. Normalised, because the SNI is whatever bytes the
+   * client put there, CRLF included; what is left is compared with the door's names before it is used.
+   */
+  #impliedHost(): string {
+    const { door, serverName } = this.#connection
+    return serverName === undefined ? door.defaultHost : (normaliseHost(serverName) ?? '')
   }
 
   #begin(head: RequestHead): void {
@@ -172,7 +185,12 @@ export class Http1Connection implements ClientProtocol, ClientStream {
   }
 
   drained(): void {
-    this.#exchange?.clientDrained()
+    if (this.#exchange !== undefined) {
+      this.#exchange.clientDrained()
+      return
+    }
+    if (this.#connection.socket.isPaused()) this.#connection.socket.resume()
+    this.#advance()
   }
 
   expired(): void {

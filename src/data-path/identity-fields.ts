@@ -46,13 +46,18 @@ export class IdentityLines {
 function fixedLines(user: PermittedUser, der: Uint8Array | undefined): string {
   const { opinion } = user
   let lines = `Sekisho-Login-Method: certificate\r\nSekisho-Login-Id: ${user.loginId}\r\n`
-  if (user.contractId !== undefined) lines += `Sekisho-Contract-Id: ${user.contractId}\r\n`
+  if (user.contractId !== undefined) lines += `Sekisho-Contract-Id: ${plainValue(user.contractId)}\r\n`
   if (user.role !== undefined) lines += `Sekisho-User-Role: ${user.role}\r\n`
   lines += `Sekisho-Certificate-Serial: ${opinion.certificate.serial}\r\n`
   lines += `Sekisho-Certificate-Not-After: ${new Date(opinion.certificate.notAfterMs).toISOString().replace('.000Z', 'Z')}\r\n`
   if (der !== undefined) lines += `Client-Cert: ${byteSequence(der)}\r\n`
   if (opinion.issuer !== undefined) lines += chainLine(opinion.issuer)
   return lines
+}
+
+/** A directory may hold any text: what is not visible ASCII is percent-encoded, so that it cannot end a line or be read in two ways. */
+function plainValue(text: string): string {
+  return /^[!-~](?:[ -~]*[!-~])?$/.test(text) ? text : encodeURIComponent(text.toWellFormed())
 }
 
 const chainLines = new WeakMap<IssuingCa, string>()

@@ -69,7 +69,11 @@ export function recordExchange(connection: ClientConnection, exchange: Exchange,
     const bodyBytes = ended.bodyBytes ?? exchange.bodyBytes
     const { upstreamMs } = exchange
     const { startedAtMs } = ended
-    log(connection, { requestId, method, host, target, status, bodyBytes, startedAtMs, upstreamMs, route, outcome }, durationMs)
+    log(
+      connection,
+      { requestId, method, host, target, status, bodyBytes, startedAtMs, upstreamMs, route, outcome },
+      durationMs,
+    )
   }
   if (exchange.status !== 0 || !exchange.sent || safeMethods.has(request.method)) return
   door.audit.outcomeUnknown({

@@ -65,7 +65,8 @@ export class PermittedClient {
     const identity = this.#identity.lines()
     const assertion = this.#assertion?.line() ?? ''
     const made = this.#made
-    if (made !== undefined && host === made.host && identity === made.identity && assertion === made.assertion) return made.lines
+    if (made !== undefined && host === made.host && identity === made.identity && assertion === made.assertion)
+      return made.lines
     // A copy: `host` is a slice that would keep a whole head in memory for as long as the connection is idle.
     const ownHost = Buffer.from(host, 'latin1').toString('latin1')
     const text = Buffer.from(identity + assertion + forwardedLines(this.#address, ownHost), 'latin1').toString('latin1')

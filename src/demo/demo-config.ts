@@ -28,7 +28,7 @@ export function demoConfigText(options: { files: DemoFiles; folder: string; offs
     institution: {
       name: { ja: 'せきしょデモ銀行', en: 'Sekisho Demo Bank' },
       selfReference: { ja: '当行', en: 'our bank' },
-      contact: { ja: 'インターネットバンキング ヘルプデスク 0120-000-000(デモ用の番号です)', en: 'Internet banking help desk, 0120-000-000 (a number for the demo)' },
+      contact: { ja: 'インターネットバンキング ヘルプデスク\n0120-000-000（デモ用の番号です）', en: 'Internet banking help desk, 0120-000-000 (a number for the demo)' },
       hours: { ja: '平日 9:00〜18:00', en: 'Weekdays 9:00 to 18:00 (Japan time)' },
       issueUrl: `https://localhost:${port('public')}/issue`,
     },

@@ -44,27 +44,30 @@ export async function startDemo(options: DemoOptions): Promise<{ drain(): Promis
   options.prepare(config)
   const log = createLog({ level: config.logLevel })
   for (const warning of warnings) log.warn(warning)
-  const gateway = await startGateway({ config, log, version: options.version, seed: demoSeed(pki) })
-  let app: BankApp
-  try {
+  let app: BankApp | undefined
+  // The bank before the doors: when the gateway says it is ready, logins work.
+  const beforeDoors = async () => {
     app = await startSampleBank(config, pki, offset)
+  }
+  try {
+    const gateway = await startGateway({ config, log, version: options.version, seed: demoSeed(pki), beforeDoors })
+    options.print(welcome(options.root, pki, offset))
+    return ending(gateway, app)
   } catch (error) {
-    await gateway.stop()
+    await app?.close()
     throw error
   }
-  options.print(welcome(options.root, pki, offset))
-  return ending(gateway, app)
 }
 
-function ending(gateway: Gateway, app: BankApp) {
+function ending(gateway: Gateway, app: BankApp | undefined) {
   return {
     drain: async () => {
       await gateway.drain()
-      await app.close()
+      await app?.close()
     },
     stop: async () => {
       await gateway.stop()
-      await app.close()
+      await app?.close()
     },
   }
 }

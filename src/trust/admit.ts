@@ -76,11 +76,7 @@ export function isPermit(value: unknown): value is Permit {
 }
 
 /** What the connection is known by in `LiveConnections`. To be filled in before `admit()` adds it. */
-export function connectionSubject(
-  door: string,
-  presented: Presented,
-  answer: Candidate['answer'],
-): ConnectionSubject {
+export function connectionSubject(door: string, presented: Presented, answer: Candidate['answer']): ConnectionSubject {
   if (presented.kind !== 'certificate') {
     return { door, certificateKey: undefined, loginId: undefined, contractId: undefined }
   }
@@ -115,7 +111,9 @@ export function judgeAgain(permit: Permit, state: TrustState): Permit | Denial {
   if (candidate === undefined) return permit
   const generation = state.index.generation
   if (generation === permit.judgedGeneration) {
-    return validityFault(candidate.presented, state.clock.nowMs()) ?? freshnessFault(candidate.presented, state) ?? permit
+    return (
+      validityFault(candidate.presented, state.clock.nowMs()) ?? freshnessFault(candidate.presented, state) ?? permit
+    )
   }
   const denial = judge(candidate, state)
   if (denial !== undefined) return denial
@@ -172,7 +170,8 @@ function validityFault(presented: Presented, nowMs: number): Denial | undefined 
   const { notBeforeMs, notAfterMs } = opinion.certificate
   if (nowMs < notBeforeMs) return deny('certificate_not_yet_valid', `valid from ${iso(notBeforeMs)}`, opinion.presented)
   // notAfter names a whole second that still counts (RFC 5280 4.1.2.5).
-  if (nowMs >= notAfterMs + 1_000) return deny('certificate_expired', `expired at ${iso(notAfterMs)}`, opinion.presented)
+  if (nowMs >= notAfterMs + 1_000)
+    return deny('certificate_expired', `expired at ${iso(notAfterMs)}`, opinion.presented)
   const reason = opensslFault === undefined ? undefined : windowFaults.get(opensslFault)
   if (reason === undefined) return undefined
   // OpenSSL ends the window a second earlier than we do; what it refused in the handshake stays refused.
@@ -184,7 +183,11 @@ function revocationFault(opinion: CertificateOpinion, index: RevocationIndex): D
   return deny('certificate_revoked', 'its key is in the revocation index', opinion.presented)
 }
 
-function directoryFault(candidate: Pick<Candidate, 'answer'>, opinion: CertificateOpinion, state: TrustState): Denial | undefined {
+function directoryFault(
+  candidate: Pick<Candidate, 'answer'>,
+  opinion: CertificateOpinion,
+  state: TrustState,
+): Denial | undefined {
   if (opinion.loginId === undefined) return deny('login_id_missing', opinion.loginIdMissing, opinion.presented)
   if (candidate.answer === 'unavailable') {
     // A directory that does not answer is no reason to let anyone in, nor to tell a user that they are unknown.

@@ -93,7 +93,8 @@ function staticFault(
     const oids = certificate.unknownCriticalExtensions.join(' ')
     return { reason: 'certificate_unreadable', detail: `unknown critical extension ${oids}` }
   }
-  if (issuerDetail !== undefined) return { reason: 'issuer_not_trusted', detail: issuerDetails[issuerDetail] ?? issuerDetail }
+  if (issuerDetail !== undefined)
+    return { reason: 'issuer_not_trusted', detail: issuerDetails[issuerDetail] ?? issuerDetail }
   const weak = weakKeyReason(certificate, rules)
   if (weak !== undefined) return { reason: 'key_too_weak', detail: weak }
   const usage = usageFault(certificate)
@@ -109,7 +110,8 @@ const issuerDetails: Readonly<Record<string, string>> = {
 
 /** RFC 5280 4.2.1.3 and 4.2.1.12: an absent extension restricts nothing, a present one must name client authentication. */
 function usageFault(certificate: ClientCertificate): string | undefined {
-  if (certificate.keyUsage !== undefined && !certificate.keyUsage.digitalSignature) return 'keyUsage lacks digitalSignature'
+  if (certificate.keyUsage !== undefined && !certificate.keyUsage.digitalSignature)
+    return 'keyUsage lacks digitalSignature'
   if (certificate.extendedKeyUsage !== undefined && !certificate.extendedKeyUsage.includes(clientAuthOid)) {
     return 'extendedKeyUsage lacks clientAuth'
   }

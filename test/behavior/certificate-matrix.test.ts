@@ -7,8 +7,8 @@ import t from 'tap'
 import { operatorOf, type TlsVersion, type Visit, type Visited, verdictOf, visitWithNode } from '../helpers/clients.ts'
 import { visitWithCurl } from '../helpers/curl-client.ts'
 import { visitWithOpenssl } from '../helpers/openssl-client.ts'
-import { type MintedCase, mintMatrix } from './matrix-certificates.ts'
 import { startJudgingApp } from './judging-app.ts'
+import { type MintedCase, mintMatrix } from './matrix-certificates.ts'
 
 /** Cases tried at the same time: most of the time goes to starting programs. */
 const lanes = 3

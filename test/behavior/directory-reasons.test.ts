@@ -41,7 +41,10 @@ async function visit(certificate: TestCertificate): Promise<Visited> {
 
 /** Asks until the verdict is this one, because the gateway follows the store by asking it. */
 async function becomes(certificate: TestCertificate, verdict: string): Promise<void> {
-  await eventually(async () => verdictOf(await visit(certificate)), (found) => found === verdict)
+  await eventually(
+    async () => verdictOf(await visit(certificate)),
+    (found) => found === verdict,
+  )
 }
 
 t.test('a known user with a recorded certificate gets in', async (t) => {
@@ -60,7 +63,12 @@ t.test('a login ID that is registered afterwards gets in: nobody remembers that 
   await store.upsertUser({ loginId: 'late01', contractId: 'test-shoji', role: 'general' })
   await becomes(late, 'certificate_not_registered')
   const nowMs = Date.now()
-  await store.upsertCertificate({ key: keyOf(ca, late), loginId: 'late01', notBeforeMs: nowMs, notAfterMs: nowMs + 60_000 })
+  await store.upsertCertificate({
+    key: keyOf(ca, late),
+    loginId: 'late01',
+    notBeforeMs: nowMs,
+    notAfterMs: nowMs + 60_000,
+  })
   await becomes(late, '200')
 })
 
@@ -88,7 +96,12 @@ t.test('certificate_superseded: the live connection is cut and the next one refu
   t.equal(verdictOf(await visit(current.user02)), 'certificate_superseded')
   const newer = issue('user02')
   const nowMs = Date.now()
-  await store.upsertCertificate({ key: keyOf(ca, newer), loginId: 'user02', notBeforeMs: nowMs, notAfterMs: nowMs + 60_000 })
+  await store.upsertCertificate({
+    key: keyOf(ca, newer),
+    loginId: 'user02',
+    notBeforeMs: nowMs,
+    notAfterMs: nowMs + 60_000,
+  })
   await becomes(newer, '200')
   t.equal(verdictOf(await visit(current.user02)), 'certificate_superseded', 'the old one stays superseded')
 })
@@ -118,14 +131,17 @@ t.test('contract_not_in_certificate_mode, for every user of the contract, and ba
   await becomes(current.user04, '200')
 })
 
-t.test('a user moved into a contract in password mode is judged by that contract, on the open connection too', async (t) => {
-  const live = await LiveClient.connect({ port, certificate: current.user04 })
-  t.equal(verdictOf(await live.request()), '200')
-  await store.upsertContract({ contractId: 'test-yubin', loginMethod: 'password', certificateLimit: 100 })
-  await store.upsertUser({ loginId: 'user04', contractId: 'test-yubin', role: 'general' })
-  await live.ended()
-  t.equal(verdictOf(await visit(current.user04)), 'contract_not_in_certificate_mode')
-})
+t.test(
+  'a user moved into a contract in password mode is judged by that contract, on the open connection too',
+  async (t) => {
+    const live = await LiveClient.connect({ port, certificate: current.user04 })
+    t.equal(verdictOf(await live.request()), '200')
+    await store.upsertContract({ contractId: 'test-yubin', loginMethod: 'password', certificateLimit: 100 })
+    await store.upsertUser({ loginId: 'user04', contractId: 'test-yubin', role: 'general' })
+    await live.ended()
+    t.equal(verdictOf(await visit(current.user04)), 'contract_not_in_certificate_mode')
+  },
+)
 
 t.test('mustBeRegistered: false lets in an unrecorded certificate of a known user only', async (t) => {
   const relaxed = await withGateway({

@@ -47,15 +47,20 @@ t.test('expired while connected', { buffered: true }, async (t) => {
   t.equal(verdictOf((await visitWithNode({ port, certificate })).visited), 'certificate_expired', 'a new connection')
 })
 
-t.test('a new connection in the last second is refused for its expiry, as OpenSSL counts it', { buffered: true }, async (t) => {
-  const notAfterMs = soon()
-  const certificate = gateway.issuingCa.issueClient({ commonName: 'user01', notAfterMs })
-  t.equal(verdictOf((await visitWithNode({ port, certificate })).visited), '200')
-  await until(notAfterMs + 20)
-  const verdicts = new Set<string>()
-  while (Date.now() < notAfterMs + 1_100) verdicts.add(verdictOf((await visitWithNode({ port, certificate })).visited))
-  t.strictSame([...verdicts], ['certificate_expired'])
-})
+t.test(
+  'a new connection in the last second is refused for its expiry, as OpenSSL counts it',
+  { buffered: true },
+  async (t) => {
+    const notAfterMs = soon()
+    const certificate = gateway.issuingCa.issueClient({ commonName: 'user01', notAfterMs })
+    t.equal(verdictOf((await visitWithNode({ port, certificate })).visited), '200')
+    await until(notAfterMs + 20)
+    const verdicts = new Set<string>()
+    while (Date.now() < notAfterMs + 1_100)
+      verdicts.add(verdictOf((await visitWithNode({ port, certificate })).visited))
+    t.strictSame([...verdicts], ['certificate_expired'])
+  },
+)
 
 t.test('valid soon: refused now, let in then', { buffered: true }, async (t) => {
   const notBeforeMs = soon()

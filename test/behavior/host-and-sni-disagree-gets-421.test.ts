@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ConnectionOptions, type PeerCertificate, type TLSSocket, connect } from 'node:tls'
+import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import t from 'tap'
 import { type Visit, verdictOf, visitWithNode } from '../helpers/clients.ts'
 import { visitWithCurl } from '../helpers/curl-client.ts'
@@ -67,7 +67,11 @@ const disagree: [sni: string, host: string][] = [
 
 t.test('SNI and Host that agree, in any spelling', async (t) => {
   for (const [serverName, host] of agree) {
-    t.equal(verdictOf(await visitWithOpenssl(visit({ serverName, host }), { folder })), '200', `${serverName} and ${host}`)
+    t.equal(
+      verdictOf(await visitWithOpenssl(visit({ serverName, host }), { folder })),
+      '200',
+      `${serverName} and ${host}`,
+    )
   }
 })
 
@@ -80,14 +84,17 @@ t.test('421 where they disagree or name nothing of this door; nothing is forward
   t.equal(app.visits.length, before)
 })
 
-t.test('421 comes before the question who it is: a refused certificate learns nothing under a wrong name', async (t) => {
-  const stranger = createTestCa({ commonName: 'another-ca' }).issueClient({ commonName: 'user01' })
-  const visited = await visitWithOpenssl(
-    visit({ certificate: stranger, serverName: 'login.bank.test', host: 'a.corp.test' }),
-    { folder },
-  )
-  t.equal(visited.kind === 'answer' && visited.status, 421)
-})
+t.test(
+  '421 comes before the question who it is: a refused certificate learns nothing under a wrong name',
+  async (t) => {
+    const stranger = createTestCa({ commonName: 'another-ca' }).issueClient({ commonName: 'user01' })
+    const visited = await visitWithOpenssl(
+      visit({ certificate: stranger, serverName: 'login.bank.test', host: 'a.corp.test' }),
+      { folder },
+    )
+    t.equal(visited.kind === 'answer' && visited.status, 421)
+  },
+)
 
 t.test('without SNI the Host alone decides, among the door’s names', async (t) => {
   t.equal(verdictOf(await visitWithOpenssl(visit({ serverName: '', host: 'b.corp.test' }), { folder })), '200')
@@ -111,7 +118,8 @@ t.test('the server certificate is chosen by SNI in any case; the first one answe
   const [login, wild] = ['DNS:login.bank.test, IP Address:127.0.0.1', 'DNS:*.corp.test']
   for (const name of ['login.bank.test', 'LOGIN.BANK.TEST']) t.equal(await chosen(name), login, name)
   for (const name of ['a.corp.test', 'A.Corp.TEST', 'b.corp.test']) t.equal(await chosen(name), wild, name)
-  for (const name of ['', 'other.test', 'corp.test', 'a.b.corp.test']) t.equal(await chosen(name), login, name || 'no SNI')
+  for (const name of ['', 'other.test', 'corp.test', 'a.b.corp.test'])
+    t.equal(await chosen(name), login, name || 'no SNI')
 })
 
 t.test('an upper-case SNI meets the same rule on certificates (CVE-2026-48928)', async (t) => {

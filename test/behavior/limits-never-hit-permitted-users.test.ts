@@ -41,7 +41,10 @@ t.test('permitted connections leave the count of strangers, whatever their numbe
   const port = gateway.ports.certificate
   const clients: LiveClient[] = []
   for (let at = 0; at < 25; at++) {
-    const client = await LiveClient.connect({ port, certificate: gateway.issuingCa.issueClient({ commonName: `user${at}` }) })
+    const client = await LiveClient.connect({
+      port,
+      certificate: gateway.issuingCa.issueClient({ commonName: `user${at}` }),
+    })
     t.equal(verdictOf(await client.request()), '200')
     clients.push(client)
   }
@@ -94,7 +97,10 @@ t.test('an authenticated user whose connection is denied gives the place back wh
 t.test('a handshake has a deadline, whichever part of it is missing', async (t) => {
   const gateway = await start(t, { handshakeTimeoutMs: 300, headTimeoutMs: 60_000 })
   const port = gateway.ports.certificate
-  const permitted = await LiveClient.connect({ port, certificate: gateway.issuingCa.issueClient({ commonName: 'user01' }) })
+  const permitted = await LiveClient.connect({
+    port,
+    certificate: gateway.issuingCa.issueClient({ commonName: 'user01' }),
+  })
   const silent = await idle(port)
   const halfHello = await idle(port)
   halfHello.write(Buffer.from('160301020001', 'hex'))

@@ -1,8 +1,8 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { oids } from '../../src/x509/oids.ts'
 import { encodeName } from '../../src/x509/encode-name.ts'
+import { oids } from '../../src/x509/oids.ts'
 import { createTestCa, subjectOf, type TestCertificate } from '../helpers/test-ca.ts'
 import { type GatewayUnderTest, type RunningGateway, withGateway } from '../helpers/with-gateway.ts'
 
@@ -60,16 +60,27 @@ export function mintMatrix(): Matrix {
     good('good, P-384', issuing.issueClient({ commonName, keyKind: 'p384' })),
     good('good, RSA-2048', issuing.issueClient({ commonName, keyKind: 'rsa2048' })),
     good('good, signed by an RSA CA', rsaIssuing.issueClient({ commonName, hash: 'sha384' })),
-    good('good, without key usage extensions', issuing.issueClient({ commonName, keyUsage: null, extendedKeyUsage: null })),
+    good(
+      'good, without key usage extensions',
+      issuing.issueClient({ commonName, keyUsage: null, extendedKeyUsage: null }),
+    ),
     good('good, within the name constraints', constrained.issueClient({ commonName })),
     { name: 'none', certificate: undefined, expected: ['certificate_missing'] },
-    bad('expired', 'certificate_expired', issuing.issueClient({ commonName, notBeforeMs: nowMs - 10 * dayMs, notAfterMs: nowMs - 5_000 })),
+    bad(
+      'expired',
+      'certificate_expired',
+      issuing.issueClient({ commonName, notBeforeMs: nowMs - 10 * dayMs, notAfterMs: nowMs - 5_000 }),
+    ),
     bad('not yet valid', 'certificate_not_yet_valid', issuing.issueClient({ commonName, notBeforeMs: nowMs + dayMs })),
     bad('revoked', 'certificate_revoked', issuing.issueClient({ commonName })),
     bad('wrong CA', 'issuer_not_trusted', stranger.issueClient({ commonName })),
     bad('same-name CA with another key', 'issuer_not_trusted', twin.issueClient({ commonName })),
     bad('self-signed', 'issuer_not_trusted', selfSigned(commonName)),
-    bad('serverAuth only', 'usage_not_allowed', issuing.issueClient({ commonName, extendedKeyUsage: [oids.serverAuth] })),
+    bad(
+      'serverAuth only',
+      'usage_not_allowed',
+      issuing.issueClient({ commonName, extendedKeyUsage: [oids.serverAuth] }),
+    ),
     bad('no digitalSignature', 'usage_not_allowed', issuing.issueClient({ commonName, keyUsage: ['keyEncipherment'] })),
     bad('a CA certificate', 'usage_not_allowed', issuing.issueClient({ commonName, basicConstraints: { ca: true } })),
     bad('RSA-1024', 'key_too_weak', issuing.issueClient({ commonName, keyKind: 'rsa1024' })),
@@ -83,7 +94,11 @@ export function mintMatrix(): Matrix {
     bad('unconfigured intermediate', 'issuer_not_trusted', viaUnconfigured, viaUnconfigured.chainPem),
     bad('unconfigured intermediate that is not sent', 'issuer_not_trusted', viaUnconfigured),
     bad('path length broken', 'issuer_not_trusted', deep, deep.chainPem),
-    bad('name constraint broken', 'issuer_not_trusted', constrained.issueClient({ commonName, subject: foreign(commonName) })),
+    bad(
+      'name constraint broken',
+      'issuer_not_trusted',
+      constrained.issueClient({ commonName, subject: foreign(commonName) }),
+    ),
     bad(
       'name constraint broken by an alternative name',
       'issuer_not_trusted',

@@ -2,8 +2,8 @@
 // somebody else's login ID (CVE-2021-44531, CVE-2021-44532, CVE-2021-44533).
 // Method: certificates with names made to be misread go through the real door; what the application is told is compared.
 import t from 'tap'
-import { derElement, derOid, derSequence, derText } from '../../src/x509/der-writer.ts'
 import type { NameAttribute } from '../../src/x509/client-certificate.ts'
+import { derElement, derOid, derSequence, derText } from '../../src/x509/der-writer.ts'
 import { oids } from '../../src/x509/oids.ts'
 import { verdictOf, visitWithNode } from '../helpers/clients.ts'
 import { type ClientOptions, createTestCa } from '../helpers/test-ca.ts'
@@ -50,7 +50,15 @@ t.test('two CNs name nobody, in whatever order and grouping', async (t) => {
 })
 
 t.test('NUL, control characters, blanks and letters outside ASCII name nobody', async (t) => {
-  const odd = ['user01\0', 'user01\0.evil', '\0user01', 'user01\n', 'user01\r\nSekisho-Login-Id: user02', 'user01 ', ' user01']
+  const odd = [
+    'user01\0',
+    'user01\0.evil',
+    '\0user01',
+    'user01\n',
+    'user01\r\nSekisho-Login-Id: user02',
+    'user01 ',
+    ' user01',
+  ]
   const alike = ['uѕer01', 'user０１', 'user01\u200b', '\ufeffuser01', 'user01\u202e', 'usér01', 'ｕｓｅｒ01']
   for (const value of [...odd, ...alike, '', 'x'.repeat(65)]) {
     t.equal(await check([...base, cn(value)]), 'login_id_missing', JSON.stringify(value))
@@ -63,7 +71,10 @@ t.test('case counts: USER01 is not user01', async (t) => {
 })
 
 t.test('a name in the alternative names is no CN', async (t) => {
-  const subjectAltNames = [{ kind: 'email', value: 'user02@bank.test' } as const, { kind: 'dns', value: 'user02' } as const]
+  const subjectAltNames = [
+    { kind: 'email', value: 'user02@bank.test' } as const,
+    { kind: 'dns', value: 'user02' } as const,
+  ]
   t.equal(await check([...base, cn('user01')], { subjectAltNames }), 'login ID user01')
   t.equal(await check(base, { subjectAltNames }), 'login_id_missing')
 })

@@ -33,7 +33,10 @@ let sessions = 0
 type Returning = { first: Visited; again(): Promise<Visited> }
 
 const clients = {
-  openssl: async (port: number, options: { certificate: TestCertificate; tlsVersion: TlsVersion }): Promise<Returning> => {
+  openssl: async (
+    port: number,
+    options: { certificate: TestCertificate; tlsVersion: TlsVersion },
+  ): Promise<Returning> => {
     const file = join(folder, `session-${++sessions}`)
     const visit = { port, ...options }
     const first = await visitWithOpenssl(visit, { folder, sessionOut: file })

@@ -20,7 +20,9 @@ const port = gateway.ports.certificate
 const operator = operatorOf(gateway)
 
 async function revoke({ serial }: TestCertificate): Promise<void> {
-  const { status } = await operator.call('POST', '/v1/revocations', { certificates: [{ issuer: 'test-issuing-ca', serial }] })
+  const { status } = await operator.call('POST', '/v1/revocations', {
+    certificates: [{ issuer: 'test-issuing-ca', serial }],
+  })
   t.equal(status, 200)
 }
 
@@ -72,34 +74,44 @@ for (const tlsVersion of ['1.2', '1.3'] satisfies TlsVersion[]) {
   })
 }
 
-t.test('a crowd with one certificate, revoked in their midst: once that is confirmed nobody has anything left', async (t) => {
-  const certificate = gateway.issuingCa.issueClient({ commonName: 'user01' })
-  const visits = () => app.visits.filter(({ loginId }) => loginId === 'user01').length
-  const clients: LiveClient[] = []
-  const verdicts: string[] = []
-  const comeIn = async () => {
-    for (let attempt = 0; attempt < 200; attempt++) {
-      const client = await LiveClient.connect({ port, certificate })
-      clients.push(client)
-      const verdict = verdictOf(await client.request())
-      verdicts.push(verdict)
-      if (verdict === 'certificate_revoked') return
+t.test(
+  'a crowd with one certificate, revoked in their midst: once that is confirmed nobody has anything left',
+  async (t) => {
+    const certificate = gateway.issuingCa.issueClient({ commonName: 'user01' })
+    const visits = () => app.visits.filter(({ loginId }) => loginId === 'user01').length
+    const clients: LiveClient[] = []
+    const verdicts: string[] = []
+    const comeIn = async () => {
+      for (let attempt = 0; attempt < 200; attempt++) {
+        const client = await LiveClient.connect({ port, certificate })
+        clients.push(client)
+        const verdict = verdictOf(await client.request())
+        verdicts.push(verdict)
+        if (verdict === 'certificate_revoked') return
+      }
     }
-  }
-  const crowd = Array.from({ length: 20 }, comeIn)
-  await eventually(
-    () => verdicts.length,
-    (permitted) => permitted >= 30,
-  )
-  await revoke(certificate)
-  // What was forwarded before the confirmation has reached the application once a later request of someone else is answered.
-  const other = await LiveClient.connect({ port, certificate: gateway.issuingCa.issueClient({ commonName: 'user02' }) })
-  t.equal(verdictOf(await other.request()), '200')
-  other.destroy()
-  const forwarded = visits()
-  await Promise.all(crowd)
-  await Promise.all(clients.map((client) => client.ended()))
-  for (const verdict of new Set(verdicts)) t.match(verdict, /^(200|certificate_revoked|failure)$/)
-  t.equal(verdicts.filter((verdict) => verdict === 'certificate_revoked').length, 20, 'in the end everyone was refused')
-  t.equal(visits(), forwarded, 'nothing was forwarded after the confirmation')
-})
+    const crowd = Array.from({ length: 20 }, comeIn)
+    await eventually(
+      () => verdicts.length,
+      (permitted) => permitted >= 30,
+    )
+    await revoke(certificate)
+    // What was forwarded before the confirmation has reached the application once a later request of someone else is answered.
+    const other = await LiveClient.connect({
+      port,
+      certificate: gateway.issuingCa.issueClient({ commonName: 'user02' }),
+    })
+    t.equal(verdictOf(await other.request()), '200')
+    other.destroy()
+    const forwarded = visits()
+    await Promise.all(crowd)
+    await Promise.all(clients.map((client) => client.ended()))
+    for (const verdict of new Set(verdicts)) t.match(verdict, /^(200|certificate_revoked|failure)$/)
+    t.equal(
+      verdicts.filter((verdict) => verdict === 'certificate_revoked').length,
+      20,
+      'in the end everyone was refused',
+    )
+    t.equal(visits(), forwarded, 'nothing was forwarded after the confirmation')
+  },
+)

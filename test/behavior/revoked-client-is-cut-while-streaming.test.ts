@@ -30,7 +30,9 @@ const port = gateway.ports.certificate
 const operator = operatorOf(gateway)
 
 async function revoke({ serial }: TestCertificate): Promise<{ revoked: number; connectionsCut: number }> {
-  const { body } = await operator.call('POST', '/v1/revocations', { certificates: [{ issuer: 'test-issuing-ca', serial }] })
+  const { body } = await operator.call('POST', '/v1/revocations', {
+    certificates: [{ issuer: 'test-issuing-ca', serial }],
+  })
   return body
 }
 
@@ -52,7 +54,11 @@ function head(method: string, path: string, more = ''): string {
 }
 
 /** The one visit that arrives there. */
-async function arrives(path: string, loginId: string, wanted = (visit: AppVisit) => visit.path === path): Promise<AppVisit> {
+async function arrives(
+  path: string,
+  loginId: string,
+  wanted = (visit: AppVisit) => visit.path === path,
+): Promise<AppVisit> {
   return (await eventually(
     () => visitsTo(path, loginId).at(-1),
     (visit) => visit !== undefined && wanted(visit),
@@ -97,7 +103,10 @@ t.test('a streaming download', async (t) => {
     (closed) => closed,
   )
   await stays.received(before + 2_000_000)
-  t.notOk(visitsTo('/stream', 'user01').some(({ closed }) => closed), 'the other user’s download goes on')
+  t.notOk(
+    visitsTo('/stream', 'user01').some(({ closed }) => closed),
+    'the other user’s download goes on',
+  )
   stays.destroy()
 })
 
@@ -141,14 +150,18 @@ t.test('an upload; it is audited as of unknown outcome', async (t) => {
     () => auditRecords('upload_outcome_unknown'),
     (found) => found.length > 0,
   )
-  t.match(records, [{ actor: { name: 'user02' }, reason: 'certificate_revoked', detail: { method: 'POST', path: '/upload' } }])
+  t.match(records, [
+    { actor: { name: 'user02' }, reason: 'certificate_revoked', detail: { method: 'POST', path: '/upload' } },
+  ])
   stays.destroy()
 })
 
 t.test('all connections of the certificate, and of no other certificate of the same user', async (t) => {
   const revoked = ca.issueClient({ commonName: 'user02' })
   const newer = ca.issueClient({ commonName: 'user02' })
-  const several = await Promise.all(Array.from({ length: 20 }, () => LiveClient.connect({ port, certificate: revoked })))
+  const several = await Promise.all(
+    Array.from({ length: 20 }, () => LiveClient.connect({ port, certificate: revoked })),
+  )
   const other = await LiveClient.connect({ port, certificate: newer })
   for (const client of [...several, other]) t.equal(verdictOf(await client.request()), '200')
   t.equal((await revoke(revoked)).connectionsCut, 20)

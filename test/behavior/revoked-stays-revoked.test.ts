@@ -18,7 +18,13 @@ const ca = createTestCa({ commonName: 'test-issuing-ca' })
 const app = await startJudgingApp()
 t.teardown(() => app.stop())
 
-type Case = { gateway: RunningGateway; folder: string; database: string; revoked: TestCertificate; good: TestCertificate }
+type Case = {
+  gateway: RunningGateway
+  folder: string
+  database: string
+  revoked: TestCertificate
+  good: TestCertificate
+}
 
 async function start(folder: string): Promise<RunningGateway> {
   return await withGateway({ upstreamPort: app.port, issuingCa: ca, folder, config: { revocation: { pollMs: 10 } } })

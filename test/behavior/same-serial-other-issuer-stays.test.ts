@@ -20,7 +20,9 @@ const port = gateway.ports.certificate
 const operator = operatorOf(gateway)
 
 t.test('only the named issuer’s certificate is cut and refused', async (t) => {
-  const certificates = [gateway.issuingCa, other, sameName].map((ca) => ca.issueClient({ commonName: 'user01', serial }))
+  const certificates = [gateway.issuingCa, other, sameName].map((ca) =>
+    ca.issueClient({ commonName: 'user01', serial }),
+  )
   const clients = await Promise.all(certificates.map((certificate) => LiveClient.connect({ port, certificate })))
   for (const client of clients) t.equal(verdictOf(await client.request()), '200')
   const { body } = await operator.call('POST', '/v1/revocations', {

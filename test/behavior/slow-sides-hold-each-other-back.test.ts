@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import t from 'tap'
+import { eventually } from '../helpers/eventually.ts'
 import { writeUntilStuck } from '../helpers/faults/sliced.ts'
 import { RawClient } from '../helpers/raw-client.ts'
 import { plainAnswer, TestUpstream } from '../helpers/upstream.ts'
@@ -74,7 +75,7 @@ t.test('a slow application holds the client back; memory stays bounded; the uplo
     socket.on('data', (bytes: Buffer) => {
       hash.update(bytes)
       left -= bytes.length
-      if (left === 0) socket.write(plainAnswer(hash.digest('hex')))
+      if (left === 0) socket.write(plainAnswer(hash.digest('hex'), 'Connection: close\r\n'))
     })
     socket.pause()
   })
@@ -107,4 +108,33 @@ t.test('a client that is held back does not slow the others down', async (t) => 
   for (let i = 0; i < 50; i++) t.equal((await other.get('/quick').answer()).status, 200)
   stuck.close()
   other.close()
+})
+
+t.test('a client that asks and asks without reading is held back too', async (t) => {
+  const answer = plainAnswer('x'.repeat(32_768))
+  app.answer('/asked', answer)
+  const client = await connect()
+  client.socket.pause()
+  const asked = 4_000
+  for (let i = 0; i < asked; i++) client.get('/asked')
+  // The number of requests that reach the application stops rising long before all are through.
+  let last = -1
+  let quiet = 0
+  const reached = await eventually(
+    () => app.requestsFor('/asked').length,
+    (now) => {
+      quiet = now === last && now > 0 ? quiet + 1 : 0
+      last = now
+      return quiet > 30
+    },
+    10_000,
+  )
+  t.ok(reached * answer.length < heldBytesMax, `${reached} of ${asked} requests reached the application`)
+  client.socket.resume()
+  for (let i = 0; i < asked; i++) {
+    const { body } = await client.answer()
+    if (body.length !== 32_768) t.fail(`answer ${i}`)
+  }
+  t.equal(app.requestsFor('/asked').length, asked, 'all are answered in the end')
+  client.close()
 })

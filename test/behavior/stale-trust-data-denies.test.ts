@@ -52,30 +52,37 @@ function moveStore(gateway: RunningGateway, direction: 'away' | 'back'): void {
   }
 }
 
-t.test('stale: 503 trust_data_stale with Retry-After; a revoked certificate stays revoked; then all as before', async (t) => {
-  const gateway = await start({ directory: 'none', revocation: { maxStalenessSeconds: 1, pollMs: 20 } })
-  t.teardown(() => gateway.stop())
-  const live = await LiveClient.connect({ port: gateway.ports.certificate, certificate: user02 })
-  t.equal(verdictOf(await live.request()), '200')
-  moveStore(gateway, 'away')
-  const denied = await eventually(
-    () => visit(gateway, user01),
-    (visited) => verdictOf(visited) !== '200',
-  )
-  t.equal(verdictOf(denied), 'trust_data_stale')
-  t.equal(denied.kind === 'answer' && denied.status, 503)
-  t.match(denied.kind === 'answer' && denied.headers['retry-after'], /^[1-9]\d*$/)
-  t.equal(verdictOf(await visit(gateway, revoked)), 'certificate_revoked', 'known revocations keep their reason')
-  t.equal(verdictOf(await live.request()), 'trust_data_stale', 'a request on a connection that was permitted is judged too')
-  t.equal(gateway.gateway.readiness().ready, false, 'not ready, because every login would be denied')
-  moveStore(gateway, 'back')
-  await eventually(
-    async () => verdictOf(await visit(gateway, user01)),
-    (verdict) => verdict === '200',
-  )
-  t.equal(gateway.gateway.readiness().ready, true)
-  t.equal(verdictOf(await visit(gateway, revoked)), 'certificate_revoked')
-})
+t.test(
+  'stale: 503 trust_data_stale with Retry-After; a revoked certificate stays revoked; then all as before',
+  async (t) => {
+    const gateway = await start({ directory: 'none', revocation: { maxStalenessSeconds: 1, pollMs: 20 } })
+    t.teardown(() => gateway.stop())
+    const live = await LiveClient.connect({ port: gateway.ports.certificate, certificate: user02 })
+    t.equal(verdictOf(await live.request()), '200')
+    moveStore(gateway, 'away')
+    const denied = await eventually(
+      () => visit(gateway, user01),
+      (visited) => verdictOf(visited) !== '200',
+    )
+    t.equal(verdictOf(denied), 'trust_data_stale')
+    t.equal(denied.kind === 'answer' && denied.status, 503)
+    t.match(denied.kind === 'answer' && denied.headers['retry-after'], /^[1-9]\d*$/)
+    t.equal(verdictOf(await visit(gateway, revoked)), 'certificate_revoked', 'known revocations keep their reason')
+    t.equal(
+      verdictOf(await live.request()),
+      'trust_data_stale',
+      'a request on a connection that was permitted is judged too',
+    )
+    t.equal(gateway.gateway.readiness().ready, false, 'not ready, because every login would be denied')
+    moveStore(gateway, 'back')
+    await eventually(
+      async () => verdictOf(await visit(gateway, user01)),
+      (verdict) => verdict === '200',
+    )
+    t.equal(gateway.gateway.readiness().ready, true)
+    t.equal(verdictOf(await visit(gateway, revoked)), 'certificate_revoked')
+  },
+)
 
 t.test('insecureServeWhenStale serves on, but lets no revoked certificate in', async (t) => {
   const gateway = await start({

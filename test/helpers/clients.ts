@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
-import type { RunningGateway } from './with-gateway.ts'
 import { subjectOf, type TestCertificate } from './test-ca.ts'
+import type { RunningGateway } from './with-gateway.ts'
 
 /**
  * What every kind of real client (Node here, `openssl s_client`, curl) is asked to do and tells afterwards, so that one
@@ -68,7 +68,10 @@ export function parseAnswer(bytes: Buffer, resumed: boolean): { answer: Answer; 
   const body = bytes.toString('utf8', headEnd + 4, byteLength)
   const isProblem = headers['content-type']?.startsWith('application/problem+json') === true
   const reason = isProblem ? (JSON.parse(body) as { reason: string }).reason : undefined
-  return { answer: { kind: 'answer', status: Number(statusLine.split(' ')[1]), reason, headers, body, resumed }, byteLength }
+  return {
+    answer: { kind: 'answer', status: Number(statusLine.split(' ')[1]), reason, headers, body, resumed },
+    byteLength,
+  }
 }
 
 function connectOptions(visit: Visit, more: ConnectionOptions): ConnectionOptions {

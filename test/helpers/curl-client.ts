@@ -44,7 +44,14 @@ function repeated(args: readonly string[], times: number): string[] {
 function lenientOpenssl(folder: string): string {
   const file = join(folder, 'lenient-openssl.cnf')
   if (!existsSync(file)) {
-    const lines = ['openssl_conf = start', '[start]', 'ssl_conf = ssl', '[ssl]', 'system_default = defaults', '[defaults]']
+    const lines = [
+      'openssl_conf = start',
+      '[start]',
+      'ssl_conf = ssl',
+      '[ssl]',
+      'system_default = defaults',
+      '[defaults]',
+    ]
     writeFileSync(file, [...lines, 'CipherString = DEFAULT@SECLEVEL=0', ''].join('\n'))
   }
   return file

@@ -26,7 +26,10 @@ t.test('of two configured CAs with one name, the one whose key signed counts', a
   t.match(opinionOf(first), { fault: undefined, issuer: { name: 'first', issuerId: first.issuerId } })
   t.match(opinionOf(rekeyed), { fault: undefined, issuer: { name: 'rekeyed', issuerId: rekeyed.issuerId } })
   const third = root.childCa({ commonName: 'issuing' })
-  t.match(opinionOf(third), { fault: { reason: 'issuer_not_trusted', detail: /not signed by the key/ }, key: undefined })
+  t.match(opinionOf(third), {
+    fault: { reason: 'issuer_not_trusted', detail: /not signed by the key/ },
+    key: undefined,
+  })
   t.match(opinionOf(root), { fault: { reason: 'issuer_not_trusted', detail: /no configured issuing CA/ } })
 })
 

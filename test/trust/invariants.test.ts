@@ -34,24 +34,29 @@ class WatchedIndex extends RevocationIndex {
   }
 }
 
-t.test('1. admit() never awaits: it registers the connection, then judges, in one turn of the event loop', async (t) => {
-  const { state, index, live } = createTrust()
-  const candidate = candidateOf('1')
-  let otherTurn = false
-  queueMicrotask(() => {
-    otherTurn = true
-  })
-  const seen: number[] = []
-  const watched = new WatchedIndex(index, () => seen.push(live.matching({ by: 'certificate', key: keyOf('1') }).length))
-  const verdict = admit(candidate, { ...state, index: watched })
-  t.equal(otherTurn, false, 'nothing else ran meanwhile, not even a microtask')
-  t.equal(verdict.kind, 'permit', 'the answer is a verdict, not a promise of one')
-  t.ok(seen.length > 0)
-  t.ok(
-    seen.every((registered) => registered === 1),
-    'whenever the index was looked at, the connection was registered',
-  )
-})
+t.test(
+  '1. admit() never awaits: it registers the connection, then judges, in one turn of the event loop',
+  async (t) => {
+    const { state, index, live } = createTrust()
+    const candidate = candidateOf('1')
+    let otherTurn = false
+    queueMicrotask(() => {
+      otherTurn = true
+    })
+    const seen: number[] = []
+    const watched = new WatchedIndex(index, () =>
+      seen.push(live.matching({ by: 'certificate', key: keyOf('1') }).length),
+    )
+    const verdict = admit(candidate, { ...state, index: watched })
+    t.equal(otherTurn, false, 'nothing else ran meanwhile, not even a microtask')
+    t.equal(verdict.kind, 'permit', 'the answer is a verdict, not a promise of one')
+    t.ok(seen.length > 0)
+    t.ok(
+      seen.every((registered) => registered === 1),
+      'whenever the index was looked at, the connection was registered',
+    )
+  },
+)
 
 t.test('1. a revocation that comes between registering and judging, or right after, misses nobody', async (t) => {
   const { state, index, live } = createTrust()
@@ -65,13 +70,19 @@ t.test('1. a revocation that comes between registering and judging, or right aft
   t.equal(verdict.kind, 'permit')
   t.equal(candidate.connection.cutFor, 'certificate_revoked')
   t.match(judgeAgain(verdict as Permit, state), { reason: 'certificate_revoked' }, 'nor would its next request pass')
-  t.match(admit(candidateOf('1', 2), state), { kind: 'denial', reason: 'certificate_revoked' }, 'the next one is denied')
+  t.match(
+    admit(candidateOf('1', 2), state),
+    { kind: 'denial', reason: 'certificate_revoked' },
+    'the next one is denied',
+  )
 })
 
 t.test('1. and 2. a writer thread and a reader thread: every connection is denied or cut', async (t) => {
   const writer = new RevocationIndexWriter()
   const count = 20_000
-  const worker = new Worker(new URL('./admitting-thread.ts', import.meta.url), { workerData: { shared: writer.shared, count } })
+  const worker = new Worker(new URL('./admitting-thread.ts', import.meta.url), {
+    workerData: { shared: writer.shared, count },
+  })
   t.teardown(() => worker.terminate())
   const result = new Promise<{ denied: number; cut: number; alive: number }>((resolve, reject) => {
     worker.once('error', reject)
@@ -105,7 +116,9 @@ t.test('2. the index is updated before connections are cut', async (t) => {
     { version: 4, kind: 'suspended', loginId: 'user01', suspended: true },
     { version: 5, kind: 'login_method', contractId: 'demo', method: 'password' },
   ]
-  const pending = new Set(events.map((event) => takeEvent(event, { index, known })).filter((followUp) => followUp !== undefined))
+  const pending = new Set(
+    events.map((event) => takeEvent(event, { index, known })).filter((followUp) => followUp !== undefined),
+  )
   const whenCut: boolean[] = []
   const all = () =>
     index.has(fingerprintOf('revoked', keyOf('1'))) &&
@@ -126,11 +139,20 @@ t.test('2. the index is updated before connections are cut', async (t) => {
 t.test('3. one function judges: router, admin and portal never decide trust', async (t) => {
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
   t.ok(files.length > 100)
-  const using = (pattern: RegExp) => files.filter((file) => pattern.test(readFileSync(join(source, file), 'utf8'))).sort()
+  const using = (pattern: RegExp) =>
+    files.filter((file) => pattern.test(readFileSync(join(source, file), 'utf8'))).sort()
   t.strictSame(using(/\bdeny\(/), ['trust/admit.ts', 'trust/denial.ts'], 'who can say no')
   t.strictSame(using(/kind: 'denial', reason/), ['trust/denial.ts'], 'who can make a denial')
-  t.strictSame(using(/new AdmittedPermit\(|kind: 'permit'|kind = 'permit'/), ['trust/admit.ts'], 'who can make a permit')
-  t.strictSame(using(/\bauthorized\b|authorizationError/).filter((file) => !file.startsWith('admin/')), [], 'Node’s verdict')
+  t.strictSame(
+    using(/new AdmittedPermit\(|kind: 'permit'|kind = 'permit'/),
+    ['trust/admit.ts'],
+    'who can make a permit',
+  )
+  t.strictSame(
+    using(/\bauthorized\b|authorizationError/).filter((file) => !file.startsWith('admin/')),
+    [],
+    'Node’s verdict',
+  )
   const permit = admit(candidateOf('1'), createTrust().state)
   t.ok(isPermit(permit))
   t.notOk(isPermit({ ...permit }), 'a copy of a permit is none')
@@ -145,13 +167,21 @@ t.test('4. unknown, unreadable or too stale means deny', async (t) => {
   t.match(admit({ ...candidate, presented: { kind: 'missing' } }, state), { reason: 'certificate_missing' })
   const unreadable = { kind: 'unreadable', detail: 'x' } as const
   t.match(admit({ ...candidate, presented: unreadable }, state), { reason: 'certificate_unreadable' })
-  t.match(admit({ ...candidate, answer: undefined }, state), { reason: 'login_id_unknown' }, 'the directory was not asked')
+  t.match(
+    admit({ ...candidate, answer: undefined }, state),
+    { reason: 'login_id_unknown' },
+    'the directory was not asked',
+  )
   t.match(admit({ ...candidate, answer: 'unavailable' }, state), { reason: 'trust_data_stale' })
   const answer = { user, certificateRegistered: true }
   t.equal(admit({ ...candidate, answer }, state).kind, 'permit')
   clock.advance(300_200)
   t.match(admit({ ...candidate, answer }, state), { reason: 'trust_data_stale' })
-  const fault = { kind: 'certificate', opinion: (candidate.presented as never as { opinion: never }).opinion, opensslFault: 'X' }
+  const fault = {
+    kind: 'certificate',
+    opinion: (candidate.presented as never as { opinion: never }).opinion,
+    opensslFault: 'X',
+  }
   t.match(admit({ ...candidate, presented: fault as never, answer }, state), { reason: 'issuer_not_trusted' })
   for (const insecureServeWhenStale of [false, true]) {
     const freshness = new Freshness(createFreshness(), { clock, maxStalenessSeconds: 300, insecureServeWhenStale })

@@ -47,7 +47,8 @@ function sceneWith(faults: readonly DenialReason[]): Scene {
   if (has('user_suspended') && opinion.suspendedEntry) index.add(opinion.suspendedEntry)
   if (has('contract_not_in_certificate_mode')) index.add(fingerprintOf('password_mode', 'demo'))
   if (has('trust_data_stale')) clock.monotonic += 1_000_000
-  const user = has('login_id_unknown') || has('login_id_missing') ? undefined : { contractId: 'demo', role: 'general' as const }
+  const user =
+    has('login_id_unknown') || has('login_id_missing') ? undefined : { contractId: 'demo', role: 'general' as const }
   const presented: Presented = has('certificate_missing')
     ? { kind: 'missing' }
     : { kind: 'certificate', opinion, opensslFault: undefined }
@@ -57,7 +58,10 @@ function sceneWith(faults: readonly DenialReason[]): Scene {
 
 t.test('no fault: permitted', async (t) => {
   const { candidate, trust } = sceneWith([])
-  t.match(admit(candidate, trust.state), { kind: 'permit', user: { loginId: 'user01', contractId: 'demo', role: 'general' } })
+  t.match(admit(candidate, trust.state), {
+    kind: 'permit',
+    user: { loginId: 'user01', contractId: 'demo', role: 'general' },
+  })
 })
 
 t.test('each fault alone', async (t) => {
@@ -97,7 +101,11 @@ t.test('inspect says the same as the door, and which checks were passed before',
     t.equal(trust.live.size, 0, 'nothing is registered by looking')
   }
   const { candidate, trust, der } = sceneWith([])
-  const found = await inspectCertificate(der, { name: 'door', rules }, { state: trust.state, answer: async () => candidate.answer })
+  const found = await inspectCertificate(
+    der,
+    { name: 'door', rules },
+    { state: trust.state, answer: async () => candidate.answer },
+  )
   t.match(found, { verdict: 'permitted', loginId: 'user01', issuer: 'ca', door: 'door' })
   const garbage = await inspectCertificate(
     Uint8Array.of(1, 2, 3),

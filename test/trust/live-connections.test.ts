@@ -8,7 +8,12 @@ function fill() {
   const live = new LiveConnections()
   const make = (id: number, serial: string, loginId: string, contractId: string) =>
     new FakeConnection(id, { certificateKey: keyOf(serial), loginId, contractId })
-  const all = [make(1, 'a', 'user01', 'x'), make(2, 'a', 'user01', 'x'), make(3, 'b', 'user01', 'x'), make(4, 'c', 'user02', 'x')]
+  const all = [
+    make(1, 'a', 'user01', 'x'),
+    make(2, 'a', 'user01', 'x'),
+    make(3, 'b', 'user01', 'x'),
+    make(4, 'c', 'user02', 'x'),
+  ]
   const others = [make(5, 'd', 'user03', 'y'), new FakeConnection(6)]
   for (const connection of [...all, ...others]) live.add(connection)
   return { live, connections: [...all, ...others] }

@@ -64,7 +64,13 @@ export class FakeConnection implements LiveConnection {
 
   constructor(id: number, subject: Partial<ConnectionSubject> = {}) {
     this.id = id
-    this.subject = { door: 'certificate', certificateKey: undefined, loginId: undefined, contractId: undefined, ...subject }
+    this.subject = {
+      door: 'certificate',
+      certificateKey: undefined,
+      loginId: undefined,
+      contractId: undefined,
+      ...subject,
+    }
   }
 
   cut(reason: DenialReason): void {

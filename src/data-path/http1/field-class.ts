@@ -106,7 +106,8 @@ function groupByShape() {
   }
   // Names that begin in a special way may have any length from there on.
   for (const prefix of [...reservedNames, ...reservedPrefixes, 'forwarded', 'x-real-ip', 'x-forwarded-']) {
-    for (let length = prefix.length; length <= longNameLength; length++) groups[shapeOf(prefix.padEnd(length, '-'))] ??= []
+    for (let length = prefix.length; length <= longNameLength; length++)
+      groups[shapeOf(prefix.padEnd(length, '-'))] ??= []
   }
   return groups
 }

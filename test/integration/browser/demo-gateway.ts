@@ -27,6 +27,9 @@ export async function startDemoGateway(): Promise<DemoGateway> {
   const child = runNode(['src/main.ts', 'demo'], env)
   const text = collect(child)
   const exited = once(child, 'exit') as Promise<[code: number | null, signal: string | null]>
+  // Also when the test ends in the middle.
+  const killAtExit = () => child.kill('SIGKILL')
+  process.once('exit', killAtExit)
   const state = join(root, `data-${offset}`)
   const clean = () => rmSync(state, { recursive: true, force: true })
   try {
@@ -57,6 +60,7 @@ export async function startDemoGateway(): Promise<DemoGateway> {
     stop: async () => {
       child.kill('SIGTERM')
       const [code, signal] = await exited
+      process.removeListener('exit', killAtExit)
       clean()
       if (code !== 0) throw new Error(`The demo ended with ${code ?? signal}: ${text()}`)
     },

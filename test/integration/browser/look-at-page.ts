@@ -3,8 +3,12 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { viewports } from '../../helpers/browser.ts'
 
-/** What a page looks like from outside. `tooWide` lists the viewports in which it would have to be scrolled sideways. */
-export type Look = { readonly language: string; readonly heading: string; readonly tooWide: readonly string[] }
+/** What a page looks like from outside. It fits a viewport where it need not be scrolled sideways. */
+export type Look = {
+  readonly language: string
+  readonly heading: string
+  readonly fits: { readonly [viewport in keyof typeof viewports]: boolean }
+}
 
 const folder = process.env.SEKISHO_SCREENSHOTS
 
@@ -15,13 +19,20 @@ const folder = process.env.SEKISHO_SCREENSHOTS
 export async function lookAtPage(page: Page, name: string): Promise<Look> {
   const language = (await page.getAttribute('html', 'lang')) ?? ''
   const heading = (await page.locator('h1:visible').textContent()) ?? ''
-  const tooWide: string[] = []
-  for (const [viewport, size] of Object.entries(viewports)) {
-    await page.setViewportSize(size)
-    if (await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)) tooWide.push(viewport)
+  const fits = { desktop: false, phone: false }
+  const isOpen = ({ width }: { width: number }) => page.viewportSize()?.width === width
+  // The size the page has comes first: resizing is the slow part.
+  const names = Object.keys(viewports) as (keyof typeof viewports)[]
+  names.sort((a, b) => Number(isOpen(viewports[b])) - Number(isOpen(viewports[a])))
+  for (const viewport of names) {
+    const size = viewports[viewport]
+    if (!isOpen(size)) await page.setViewportSize(size)
+    fits[viewport] = await page.evaluate(
+      () => document.documentElement.scrollWidth <= document.documentElement.clientWidth,
+    )
     if (folder === undefined) continue
     mkdirSync(folder, { recursive: true })
     await page.screenshot({ path: join(folder, `${name}-${language}-${viewport}.png`), fullPage: true })
   }
-  return { language, heading, tooWide }
+  return { language, heading, fits }
 }
