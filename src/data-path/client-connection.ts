@@ -44,7 +44,7 @@ export class ClientConnection implements LiveConnection, Deadline {
   readonly door: Door
   subject: ConnectionSubject
   deadlineMs: number
-  /** Normalised SNI, if the client sent one. */
+  /** SNI if the client sent one: any bytes at all, so it is only ever looked at through `normaliseHost`. */
   serverName: string | undefined
   /** Under which id the refusal of this connection was audited; empty if it was not refused. */
   refusalRequestId = ''

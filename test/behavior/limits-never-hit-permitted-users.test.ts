@@ -95,7 +95,7 @@ t.test('an authenticated user whose connection is denied gives the place back wh
 })
 
 t.test('a handshake has a deadline, whichever part of it is missing', async (t) => {
-  const gateway = await start(t, { handshakeTimeoutMs: 300, headTimeoutMs: 60_000 })
+  const gateway = await start(t, { handshakeTimeoutMs: 1_000, headTimeoutMs: 60_000 })
   const port = gateway.ports.certificate
   const permitted = await LiveClient.connect({
     port,
@@ -108,9 +108,9 @@ t.test('a handshake has a deadline, whichever part of it is missing', async (t) 
   await eventually(
     () => silent.gone && halfHello.gone,
     (gone) => gone,
-    2_000,
+    5_000,
   )
-  t.ok(performance.now() - startedAt < 1_500)
+  t.ok(performance.now() - startedAt < 4_000)
   t.equal(await gateway.metric('sekisho_handshakes_total', { door: 'certificate', result: 'timeout' }), 2)
   t.equal(verdictOf(await permitted.request()), '200', 'it does not touch a connection that is past its handshake')
   permitted.destroy()
