@@ -22,8 +22,21 @@ const jobs = Math.max(1, Math.min(4, availableParallelism()))
 
 const total = { passed: 0, failed: 0 }
 
+let running
+
 function run(command, args, stdio) {
-  return spawn(command, args, { cwd: root, env, stdio })
+  running = spawn(command, args, { cwd: root, env, stdio })
+  return running
+}
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  process.on(signal, () => {
+    running?.kill(signal)
+    process.exit(code)
+  })
 }
 
 function ended(child) {

@@ -10,12 +10,12 @@ import { AuditNotes } from './data-path/audit-notes.ts'
 import { Batch } from './data-path/batch.ts'
 import { Deadlines } from './data-path/deadlines.ts'
 import { DirectoryClient, type DirectoryQuestion } from './data-path/directory-client.ts'
-import type { Door, UnknownOutcome } from './data-path/door.ts'
+import type { Door } from './data-path/door.ts'
 import { createDoorContexts } from './data-path/door-context.ts'
 import { DoorListener } from './data-path/door-listener.ts'
 import { normaliseHost } from './data-path/host-check.ts'
 import { OwnPages, ownPrefix } from './data-path/own-pages.ts'
-import type { RefusalRecord } from './data-path/ports.ts'
+import type { RefusalRecord, UnknownOutcome } from './data-path/ports.ts'
 import { CertificateReader } from './data-path/presented-certificate.ts'
 import { createRequestIds } from './data-path/request-id.ts'
 import { createDateField } from './data-path/response-headers.ts'
@@ -45,6 +45,8 @@ export type WorkerStart = {
   /** Shared by all gateways of one store; undefined when no cookies are sealed. */
   readonly sealingSecret: Uint8Array | undefined
   readonly ticketSecret: Uint8Array
+  /** When the gateway started: issuers were checked then, and one that has expired since must not keep a new worker down. */
+  readonly startedAtMs: number
   /** Path of the access log, `-`, or undefined. */
   readonly accessLogFile: string | undefined
 }
@@ -90,14 +92,17 @@ class DataWorker {
     const metrics = createWorkerMetrics(createMetricLayout(metricNames), metricBuffer)
     watchLoopDelay((p99, max) => metrics.eventLoopDelay(p99, max))
     const shared = this.#sharedParts(metrics)
-    const issuers = new Map(config.issuers.map((issuer) => [issuer.name, readIssuingCa(issuer, this.#clock.nowMs())]))
+    const issuers = new Map(
+      config.issuers.map((issuer) => [issuer.name, readIssuingCa(issuer, this.#start.startedAtMs)]),
+    )
     const addresses = []
     for (const door of config.doors.certificate) {
       const doorIssuers = door.issuers.map((name) => issuers.get(name)).filter((issuer) => issuer !== undefined)
       assert(doorIssuers.length > 0, `door ${door.name} has issuers`)
       addresses.push(...(await this.#openDoor(door, doorIssuers, shared)))
     }
-    if (config.doors.public !== undefined) addresses.push(...(await this.#openDoor(config.doors.public, undefined, shared)))
+    if (config.doors.public !== undefined)
+      addresses.push(...(await this.#openDoor(config.doors.public, undefined, shared)))
     this.#send({ type: 'ready', addresses })
   }
 
@@ -141,7 +146,7 @@ class DataWorker {
       services: { clock: this.#clock, renewalDueDays: identity.renewalDueDays, signer: this.#signer, sealer },
       exchanges: { pool, batch: this.#batch, limits, headLimits, hsts, date, clock: this.#clock, metrics },
       pages: createPages(institution, { timeZone }),
-      pageFields: pageHeaders.flatMap(([name, value]) => [name, value]),
+      pageFields: pageHeaders.flat(),
       trustedForwarders: http.trustedForwarders.length === 0 ? undefined : blockList(http.trustedForwarders),
       deadlines: this.#deadlines,
       batch: this.#batch,
@@ -176,14 +181,22 @@ class DataWorker {
     const hostNames = config.hostNames.map((name) => normaliseHost(name)).filter((name) => name !== undefined)
     const ownPages = new OwnPages()
     if (issuers === undefined) {
-      ownPages.set(`${ownPrefix}jwks.json`, () => ({ status: 200, contentType: 'application/jwk-set+json', body: this.#jwks }))
+      ownPages.set(`${ownPrefix}jwks.json`, () => ({
+        status: 200,
+        contentType: 'application/jwk-set+json',
+        body: this.#jwks,
+      }))
     }
     const door: Door = {
       ...shared,
       name: config.name,
       certificates:
         issuers && 'loginId' in config
-          ? new CertificateReader({ issuers, loginId: config.loginId, rsaBitsMin: this.#start.config.certificates.rsaBitsMin })
+          ? new CertificateReader({
+              issuers,
+              loginId: config.loginId,
+              rsaBitsMin: this.#start.config.certificates.rsaBitsMin,
+            })
           : undefined,
       hostNames: new Set(hostNames),
       defaultHost: hostNames[0] ?? 'localhost',

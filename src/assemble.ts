@@ -1,25 +1,20 @@
-import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { startAdminDoor } from './admin/admin-door.ts'
 import { adminRoutes } from './admin/routes.ts'
-import type { WorkerStart } from './assemble-worker.ts'
+import { createPool, type DataWorkerPool } from './assemble-pool.ts'
 import { systemClock } from './base/clock.ts'
+import { GatewayError } from './base/errors.ts'
 import type { GatewayConfig } from './config/gateway-config.ts'
-import { AssertionKeys } from './control-path/assertion-keys.ts'
 import { Follower } from './control-path/follow.ts'
 import { createPublisher } from './control-path/publish.ts'
 import type { TrustStore } from './control-path/store-port.ts'
-import { updateMeta } from './control-path/update-meta.ts'
-import { WorkerPool } from './control-path/worker-pool.ts'
-import type { UnknownOutcome } from './data-path/door.ts'
-import type { RefusalRecord } from './data-path/ports.ts'
 import type { LifecyclePorts } from './lifecycle/ports.ts'
 import { type DirectorySeed, seedDirectory } from './lifecycle/seed-directory.ts'
+import { gatewayActor } from './observe/audit-event.ts'
 import { AuditLog } from './observe/audit-log.ts'
-import { describeRefusal, gatewayActor } from './observe/audit-event.ts'
 import type { Log } from './observe/log.ts'
 import { watchLoopDelay } from './observe/loop-delay.ts'
-import { MetricSheet } from './base/metric-sheet.ts'
 import { createMetricLayout, type MetricNames } from './observe/metric-table.ts'
 import { createMetrics, type Metrics } from './observe/metrics-page.ts'
 import { type Readiness, startOpsListener } from './observe/ops-listener.ts'
@@ -33,8 +28,7 @@ import { RevocationIndexWriter } from './trust/revocation-index.ts'
 import type { DoorAddress } from './trust/worker-messages.ts'
 import { type CertificateKey, issuerIdOf } from './x509/certificate-key.ts'
 import { readIssuingCa } from './x509/issuing-ca.ts'
-import { pemBlocks } from './x509/pem.ts'
-import { readCertificate } from './x509/read-certificate.ts'
+import { readPemCertificate } from './x509/read-pem-certificate.ts'
 
 export type GatewayOptions = {
   readonly config: GatewayConfig
@@ -84,6 +78,7 @@ class Assembly {
   readonly #index = new RevocationIndexWriter()
   readonly #sharedFreshness = createFreshness()
   readonly #freshness: Freshness
+  readonly #startedAtMs = systemClock.nowMs()
   #draining = false
 
   constructor(options: GatewayOptions, undo: Undo) {
@@ -104,9 +99,24 @@ class Assembly {
       onFault: (fault) => log.error('audit log cannot be written', { error: fault.message }),
     })
     this.#undo.push(() => audit.close())
-    const store = await EmbeddedStore.open(join(config.stateFolder, 'sekisho.db'), { clock: systemClock })
+    const store = await openStore(join(config.stateFolder, 'sekisho.db'), audit)
     this.#undo.push(() => store.close())
-    const pool = await this.#createPool({ store, metrics, names, audit })
+    const { pool, close } = await createPool({
+      config,
+      log,
+      store,
+      metrics,
+      names,
+      audit,
+      index: this.#index.shared,
+      freshness: this.#sharedFreshness,
+      startedAtMs: this.#startedAtMs,
+      isEnding: () => this.#draining,
+    })
+    this.#undo.push(close, () => {
+      this.#draining = true
+      return pool.stop()
+    })
     const follower = this.#startFollower({ store, pool, metrics, audit })
     await follower.ready()
     const publisher = createPublisher({ store, follower })
@@ -120,13 +130,20 @@ class Assembly {
       store,
       publisher,
       workers: pool,
-      issuers: config.issuers.map(({ name, certificatePem }) => ({ name, issuerId: issuerIdOfPem(certificatePem) })),
+      issuers: config.issuers.map(({ name, certificatePem }) => ({
+        name,
+        issuerId: issuerIdOf(readPemCertificate(certificatePem).publicKeyDer),
+      })),
       directory: config.directory,
       audit: (event) => audit.record(event),
       nowMs: () => systemClock.nowMs(),
     }
     await this.#startAdmin({ lifecycle, pool, follower, metrics, store })
-    audit.record({ event: 'gateway_started', actor: gatewayActor, detail: { version: this.#options.version, pid: process.pid } })
+    audit.record({
+      event: 'gateway_started',
+      actor: gatewayActor,
+      detail: { version: this.#options.version, pid: process.pid },
+    })
     return gateway
   }
 
@@ -153,76 +170,29 @@ class Assembly {
   #reportTo(metrics: Metrics, follower: Follower): void {
     const { config } = this.#options
     const server = serverCertificatesOf(config)
-    const issuers = config.issuers.map(({ name, certificatePem }) => ({ name, notAfterMs: notAfterOfPem(certificatePem) }))
-    const idOf = new Map(config.issuers.map(({ name, certificatePem }) => [name, issuerIdOfPem(certificatePem)]))
+    const issuers = config.issuers.map(({ name, certificatePem }) => ({
+      name,
+      notAfterMs: readPemCertificate(certificatePem).notAfterMs,
+    }))
+    const idOf = new Map(
+      config.issuers.map(({ name, certificatePem }) => [
+        name,
+        issuerIdOf(readPemCertificate(certificatePem).publicKeyDer),
+      ]),
+    )
     this.#refreshMetrics = () => {
       const { revocationsByIssuer, dataAgeMs } = follower.status()
       for (const [name, id] of idOf) metrics.control.revocationEntries(name, revocationsByIssuer.get(id) ?? 0)
       metrics.control.revocationDataAge(dataAgeMs / 1_000)
       const daysLeft = (notAfterMs: number) => Math.floor((notAfterMs - systemClock.nowMs()) / 86_400_000)
-      for (const { name, notAfterMs } of server) metrics.control.certificateDaysLeft('server', name, daysLeft(notAfterMs))
-      for (const { name, notAfterMs } of issuers) metrics.control.certificateDaysLeft('issuer', name, daysLeft(notAfterMs))
+      for (const { name, notAfterMs } of server)
+        metrics.control.certificateDaysLeft('server', name, daysLeft(notAfterMs))
+      for (const { name, notAfterMs } of issuers)
+        metrics.control.certificateDaysLeft('issuer', name, daysLeft(notAfterMs))
     }
   }
 
-  async #createPool(parts: { store: TrustStore; metrics: Metrics; names: MetricNames; audit: AuditLog }) {
-    const { config, log } = this.#options
-    const { store, metrics, names, audit } = parts
-    const layout = createMetricLayout(names)
-    const sealingSecret = await sealingSecretOf(config, store)
-    const ticketSecret = randomBytes(32)
-    let keys: AssertionKeys | undefined
-    const pool = new WorkerPool<RefusalRecord, UnknownOutcome>({
-      module: new URL('./assemble-worker.ts', import.meta.url),
-      count: 1,
-      startOf: (_slot, id): WorkerStart => {
-        const sheet = MetricSheet.create(layout)
-        metrics.addWorker(id, sheet)
-        return {
-          config,
-          index: this.#index.shared,
-          freshness: this.#sharedFreshness,
-          metricNames: names,
-          metricBuffer: sheet.buffer,
-          sealingSecret,
-          ticketSecret,
-          accessLogFile: accessLogPath(config),
-        }
-      },
-      answer: (loginId, key) => store.lookUp(loginId, key),
-      audit: (notes, dropped) => {
-        for (const note of notes) audit.record(note.kind === 'refused' ? describeRefusal(note.record) : describeUnknown(note.record))
-        if (dropped > 0) audit.record({ event: 'audit_records_dropped', actor: gatewayActor, detail: { records: dropped } })
-      },
-      workerEnded: (id, why) => {
-        metrics.removeWorker(id)
-        if (this.#draining) return
-        metrics.control.workerRestarted()
-        log.error('a data worker ended', { worker: id, why })
-        audit.record({ event: 'worker_ended', actor: gatewayActor, target: { kind: 'worker', name: id }, detail: { why } })
-      },
-      firstCalls: () => (keys === undefined ? [] : [{ type: 'assertion_keys', ...keys.current }]),
-    })
-    const { assertion } = config.identity
-    if (assertion !== undefined) {
-      keys = await AssertionKeys.open({
-        store,
-        clock: systemClock,
-        log,
-        ...assertion,
-        changed: (current) => void pool.call({ type: 'assertion_keys', ...current }),
-      })
-      const opened = keys
-      this.#undo.push(() => opened.close())
-    }
-    this.#undo.push(() => {
-      this.#draining = true
-      return pool.stop()
-    })
-    return pool
-  }
-
-  #startFollower(parts: { store: TrustStore; pool: WorkerPool<RefusalRecord, UnknownOutcome>; metrics: Metrics; audit: AuditLog }) {
+  #startFollower(parts: { store: TrustStore; pool: DataWorkerPool; metrics: Metrics; audit: AuditLog }) {
     const { config, log } = this.#options
     const follower = new Follower({
       store: parts.store,
@@ -253,7 +223,7 @@ class Assembly {
 
   async #startAdmin(parts: {
     lifecycle: LifecyclePorts
-    pool: WorkerPool<RefusalRecord, UnknownOutcome>
+    pool: DataWorkerPool
     follower: Follower
     metrics: Metrics
     store: TrustStore
@@ -292,7 +262,7 @@ class Assembly {
       directory: config.directory !== 'none',
       mustBeRegistered: config.certificates.mustBeRegistered,
     }
-    const issuers = config.issuers.map((issuer) => readIssuingCa(issuer, systemClock.nowMs()))
+    const issuers = config.issuers.map((issuer) => readIssuingCa(issuer, this.#startedAtMs))
     return Promise.all(
       config.doors.certificate.map((door) => {
         const rules = {
@@ -306,7 +276,7 @@ class Assembly {
     )
   }
 
-  #gateway(metrics: Metrics, pool: WorkerPool<RefusalRecord, UnknownOutcome>, audit: AuditLog): Gateway {
+  #gateway(metrics: Metrics, pool: DataWorkerPool, audit: AuditLog): Gateway {
     const { config } = this.#options
     const stop = async () => {
       this.#draining = true
@@ -329,7 +299,7 @@ class Assembly {
   }
 
   /** Not ready only when every login would be denied, or when none should be begun here any more. */
-  #readiness(pool: WorkerPool<RefusalRecord, UnknownOutcome>): Readiness {
+  #readiness(pool: DataWorkerPool): Readiness {
     const workers = pool.addresses.length > 0 && pool.running > 0
     const fresh = this.#freshness.freshEnough()
     const ageMs = this.#freshness.ageMs()
@@ -343,6 +313,20 @@ class Assembly {
   }
 }
 
+/**
+ * Opens the store. A missing one beside an audit log that has records was lost, and starting on an empty one would un-revoke
+ * everything (invariant 6): that is an operator's decision.
+ */
+async function openStore(file: string, audit: AuditLog): Promise<EmbeddedStore> {
+  if (!existsSync(file) && audit.head.seq > 0) {
+    throw new GatewayError(
+      'store_unavailable',
+      `Cannot start with an empty store as the audit log shows that there was one: ${file} is missing. Put it back from a backup, or move the audit log away to begin anew`,
+    )
+  }
+  return EmbeddedStore.open(file, { clock: systemClock })
+}
+
 /** Resolves when the promise does, or after the time, whichever comes first. Unit: milliseconds. */
 async function within(promise: Promise<unknown>, durationMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
@@ -351,30 +335,6 @@ async function within(promise: Promise<unknown>, durationMs: number): Promise<vo
   })
   await Promise.race([promise, timeout])
   clearTimeout(timer)
-}
-
-async function sealingSecretOf(config: GatewayConfig, store: TrustStore): Promise<Buffer | undefined> {
-  const { sealCookies, sealingKey } = config.identity
-  if (sealCookies.length === 0) return undefined
-  if (sealingKey !== undefined) return Buffer.from(sealingKey, 'base64')
-  const value = await updateMeta(store, 'sealingKeys', (current) => current ?? randomBytes(32).toString('base64'))
-  return Buffer.from(value, 'base64')
-}
-
-function accessLogPath({ accessLog, stateFolder }: GatewayConfig): string | undefined {
-  if (accessLog.file === undefined || accessLog.file === '-' || accessLog.file.startsWith('/')) return accessLog.file
-  return join(stateFolder, accessLog.file)
-}
-
-function describeUnknown(record: UnknownOutcome) {
-  return {
-    event: 'upload_outcome_unknown',
-    actor: { kind: 'user', name: record.loginId ?? '' },
-    target: { kind: 'door', name: record.door },
-    reason: record.cause,
-    requestId: record.requestId,
-    detail: { method: record.method, path: record.path },
-  } as const
 }
 
 function serverCertificatesOf(config: GatewayConfig) {
@@ -387,20 +347,7 @@ function serverCertificatesOf(config: GatewayConfig) {
   return doors.flatMap(({ name, certificates }) =>
     certificates.map(({ certificatePem }, position) => ({
       name: certificates.length === 1 ? name : `${name}-${position}`,
-      notAfterMs: notAfterOfPem(certificatePem),
+      notAfterMs: readPemCertificate(certificatePem).notAfterMs,
     })),
   )
-}
-
-function firstCertificate(pem: string) {
-  const [der] = pemBlocks(pem, 'CERTIFICATE')
-  return readCertificate(der ?? new Uint8Array())
-}
-
-function notAfterOfPem(pem: string): number {
-  return firstCertificate(pem).notAfterMs
-}
-
-function issuerIdOfPem(pem: string): string {
-  return issuerIdOf(firstCertificate(pem).publicKeyDer)
 }

@@ -25,6 +25,7 @@ export type GatewayStatus = {
   readonly versions: { readonly sekisho: string; readonly node: string }
 }
 
+/** The state of the gateway as `GET /v1/status` tells it. */
 export function describeStatus(sources: StatusSources): GatewayStatus {
   const { state, version, dataAgeMs, revocationsByIssuer, lastFault, ...counts } = sources.follower.status()
   return {

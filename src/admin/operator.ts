@@ -59,6 +59,7 @@ export function checkWindow({ opinion }: OperatorOpinion, nowMs: number): void {
   }
 }
 
+/** The fault of a certificate that names no operator; `why` never quotes the certificate. */
 export function unauthenticated(why: string): GatewayError {
   return new GatewayError('admin_unauthenticated', `Cannot take the certificate as an operator's: ${why}`)
 }

@@ -15,6 +15,7 @@ export type Clock = {
 // process.hrtime.bigint() allocates and performance.now() does not.
 const monotonicOffsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now()
 
+/** The machine's clocks; tests use one they move themselves. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now() + monotonicOffsetMs,

@@ -10,6 +10,7 @@ export type FileAccess = {
 
 const fileBytesMax = 4 * 1_024 * 1_024
 
+/** The files of this machine; refuses one too large to be a configuration, key or certificate. */
 export const diskFiles: FileAccess = {
   readFile(path) {
     const { size } = statSync(path)

@@ -2,6 +2,7 @@ import { explainConfig, type FieldRow } from './explain-config.ts'
 
 /** Between these lines of `config/README.md` stand the generated tables. */
 export const fieldsBegin = '<!-- fields: written by scripts/export-config-docs.ts -->'
+/** End of the drawn part of `config/README.md`; see `fieldsBegin`. */
 export const fieldsEnd = '<!-- end of fields -->'
 
 /** The field tables of `config/README.md` as Markdown, one section per group of the file. */

@@ -1,24 +1,27 @@
 import type { Clock } from '../base/clock.ts'
 import type { Limits } from '../config/gateway-config.ts'
 
-/** How many handshakes an address that failed too often may have under way. */
-const penalisedHandshakesMax = 8
+/** How many strangers' connections an address that failed too often may have: a hundred users behind it still get in at once. */
+const penalisedConnectionsMax = 128
 /** Addresses whose failures are remembered; the oldest are forgotten first. */
 const addressesMax = 65_536
 const minuteMs = 60_000
 
-type AddressRecord = { unauthenticated: number; failures: number; minuteStartMs: number }
+type AddressRecord = { readonly strangers: Set<AdmissionPlace>; failures: number; minuteStartMs: number }
 
 /**
  * Bounds on what strangers may use of one door: handshakes a second, connections not permitted yet, the same for each address,
- * and failures of an address (`addressGroup`). A permitted user leaves these counts, so a hundred users behind one address all get in (R6).
+ * and failures of an address (`addressGroup`). A permitted user leaves these counts (R6).
+ *
+ * A full count refuses nobody: the stranger who has been there longest gives way. An honest handshake takes milliseconds, so it is
+ * idle and endless ones that are crowded out, and one broken PC does not keep its whole company out.
  */
 export class AdmissionLimits {
   readonly #limits: Limits
   readonly #clock: Clock
   readonly #addresses = new Map<string, AddressRecord>()
+  readonly #strangers = new Set<AdmissionPlace>()
   #connections = 0
-  #unauthenticated = 0
   #handshakeTokens: number
   #tokensAtMs: number
 
@@ -29,57 +32,64 @@ export class AdmissionLimits {
     this.#tokensAtMs = clock.monotonicMs()
   }
 
-  /** Takes a place for a new connection; undefined when there is none. Whoever gets one calls `release` exactly once. */
+  /**
+   * Takes a place for a new connection; undefined when the door is full of connections or too many handshakes were begun this
+   * second. Whoever gets one calls `release` exactly once, and sets `giveWay`.
+   */
   enter(clientAddress: string): AdmissionPlace | undefined {
     const address = addressGroup(clientAddress)
     const record = this.#record(address)
-    const perAddressMax =
-      record.failures > this.#limits.handshakeFailuresPerAddressPerMinuteMax
-        ? penalisedHandshakesMax
-        : this.#limits.unauthenticatedPerAddressMax
-    if (
-      this.#connections >= this.#limits.connectionsMax ||
-      this.#unauthenticated >= this.#limits.unauthenticatedConnectionsMax ||
-      record.unauthenticated >= perAddressMax ||
-      !this.#takeHandshake()
-    ) {
+    const penalised = record.failures > this.#limits.handshakeFailuresPerAddressPerMinuteMax
+    if (!this.#takeHandshake(penalised) || !this.#makeRoom(record, penalised)) {
       this.#forgetIfIdle(address, record)
       return undefined
     }
     this.#connections++
-    this.#unauthenticated++
-    record.unauthenticated++
-    let authenticated = false
-    const leaveUnauthenticated = () => {
-      if (authenticated) return
-      authenticated = true
-      this.#unauthenticated--
-      record.unauthenticated--
-      this.#forgetIfIdle(address, record)
-    }
-    return {
-      permitted: leaveUnauthenticated,
+    const place: AdmissionPlace = {
+      giveWay: () => {},
+      permitted: () => {
+        if (!this.#strangers.delete(place)) return
+        record.strangers.delete(place)
+        this.#forgetIfIdle(address, record)
+      },
       failed: () => {
         record.failures++
       },
       release: () => {
         this.#connections--
-        leaveUnauthenticated()
+        place.permitted()
       },
     }
+    this.#strangers.add(place)
+    record.strangers.add(place)
+    // Making room may have emptied and forgotten the record.
+    if (!this.#addresses.has(address)) this.#addresses.set(address, record)
+    return place
   }
 
   get connections(): number {
     return this.#connections
   }
 
-  /** A token bucket of one second's handshakes. */
-  #takeHandshake(): boolean {
+  /** False: there is no stranger left who could give way. */
+  #makeRoom(record: AddressRecord, penalised: boolean): boolean {
+    const { unauthenticatedPerAddressMax, unauthenticatedConnectionsMax, connectionsMax } = this.#limits
+    const perAddressMax = penalised
+      ? Math.min(unauthenticatedPerAddressMax, penalisedConnectionsMax)
+      : unauthenticatedPerAddressMax
+    if (record.strangers.size >= perAddressMax) oldest(record.strangers)?.giveWay()
+    if (this.#strangers.size >= unauthenticatedConnectionsMax) oldest(this.#strangers)?.giveWay()
+    if (this.#connections >= connectionsMax) oldest(this.#strangers)?.giveWay()
+    return this.#connections < connectionsMax
+  }
+
+  /** A token bucket of one second's handshakes. Its lower half is kept from addresses that failed too often. */
+  #takeHandshake(penalised: boolean): boolean {
     const nowMs = this.#clock.monotonicMs()
     const max = this.#limits.handshakesPerSecondMax
     this.#handshakeTokens = Math.min(max, this.#handshakeTokens + ((nowMs - this.#tokensAtMs) * max) / 1_000)
     this.#tokensAtMs = nowMs
-    if (this.#handshakeTokens < 1) return false
+    if (this.#handshakeTokens < (penalised ? Math.max(1, max / 2) : 1)) return false
     this.#handshakeTokens--
     return true
   }
@@ -94,7 +104,7 @@ export class AdmissionLimits {
       }
       return known
     }
-    const record = { unauthenticated: 0, failures: 0, minuteStartMs: nowMs }
+    const record = { strangers: new Set<AdmissionPlace>(), failures: 0, minuteStartMs: nowMs }
     this.#addresses.set(address, record)
     if (this.#addresses.size > addressesMax) {
       const oldest = this.#addresses.keys().next()
@@ -104,10 +114,15 @@ export class AdmissionLimits {
   }
 
   #forgetIfIdle(address: string, record: AddressRecord): void {
-    if (record.unauthenticated > 0 || record.failures > 0) return
+    if (record.strangers.size > 0 || record.failures > 0) return
     // It may have been crowded out and another stand in its place.
     if (this.#addresses.get(address) === record) this.#addresses.delete(address)
   }
+}
+
+function oldest(places: Set<AdmissionPlace>): AdmissionPlace | undefined {
+  const first = places.values().next()
+  return first.done ? undefined : first.value
 }
 
 /**
@@ -126,6 +141,8 @@ export function addressGroup(address: string): string {
 
 /** One connection's place under the limits. */
 export type AdmissionPlace = {
+  /** Set by the holder: ends the connection, and with it the place, for the sake of a newer one. */
+  giveWay: () => void
   /** The connection is a permitted user's: it no longer counts as a stranger's. */
   permitted(): void
   /** The handshake failed or was denied. */

@@ -1,6 +1,6 @@
 import type { AuditNote } from '../trust/worker-messages.ts'
-import type { AuditSink, UnknownOutcome } from './door.ts'
-import type { RefusalRecord } from './ports.ts'
+
+import type { AuditSink, RefusalRecord, UnknownOutcome } from './ports.ts'
 
 type Note = AuditNote<RefusalRecord, UnknownOutcome>
 

@@ -73,6 +73,10 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.door = door
     this.socket = socket
     this.#place = place
+    place.giveWay = () => {
+      door.metrics.fault('connection_limit')
+      this.end('crowded_out')
+    }
     this.id = door.nextConnectionId()
     this.clientAddress = options.clientAddress
     this.openedAtMs = door.clock.nowMs()

@@ -10,24 +10,8 @@ import type { ExchangeContext } from './exchange.ts'
 import type { HeadLimits } from './http1/head-fault.ts'
 import type { OwnPages } from './own-pages.ts'
 import type { ClientServices } from './permitted-client.ts'
-import type { AccessLog, DataPathMetrics, Pages, RefusalRecord } from './ports.ts'
+import type { AccessLog, AuditSink, DataPathMetrics, Pages } from './ports.ts'
 import type { CertificateReader } from './presented-certificate.ts'
-
-/** An upload or other unsafe request whose connection was cut before its answer: nobody knows whether it took effect. */
-export type UnknownOutcome = {
-  readonly requestId: string
-  readonly door: string
-  readonly loginId: string | undefined
-  readonly method: string
-  readonly path: string
-  readonly cause: string
-}
-
-/** What the data path tells the control thread for the audit log. */
-export type AuditSink = {
-  refused(record: RefusalRecord): void
-  outcomeUnknown(record: UnknownOutcome): void
-}
 
 /** One door as one worker sees it: its rule on certificates and everything its connections share. */
 export type Door = {

@@ -84,3 +84,19 @@ export type RefusalRecord = {
   readonly certificateSerial: string | undefined
   readonly loginId: string | undefined
 }
+
+/** An upload or other unsafe request whose connection was cut before its answer: nobody knows whether it took effect. */
+export type UnknownOutcome = {
+  readonly requestId: string
+  readonly door: string
+  readonly loginId: string | undefined
+  readonly method: string
+  readonly path: string
+  readonly cause: string
+}
+
+/** What the data path tells the control thread for the audit log. */
+export type AuditSink = {
+  refused(record: RefusalRecord): void
+  outcomeUnknown(record: UnknownOutcome): void
+}

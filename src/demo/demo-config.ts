@@ -1,8 +1,15 @@
 import { join } from 'node:path'
-import { demoIssuerName, type DemoFiles } from './demo-files.ts'
+import { type DemoFiles, demoIssuerName } from './demo-files.ts'
 
 /** Ports of the demo, before `SEKISHO_PORT_OFFSET` is added. */
-export const demoPorts = { certificate: 8_443, alternate: 8_444, public: 8_442, admin: 9_443, ops: 9_464, bankApp: 8_081 }
+export const demoPorts = {
+  certificate: 8_443,
+  alternate: 8_444,
+  public: 8_442,
+  admin: 9_443,
+  ops: 9_464,
+  bankApp: 8_081,
+}
 
 /** `aud` of the assertions the sample bank accepts. */
 export const demoAudience = 'sekisho-demo-bank'
@@ -28,7 +35,10 @@ export function demoConfigText(options: { files: DemoFiles; folder: string; offs
     institution: {
       name: { ja: 'せきしょデモ銀行', en: 'Sekisho Demo Bank' },
       selfReference: { ja: '当行', en: 'our bank' },
-      contact: { ja: 'インターネットバンキング ヘルプデスク\n0120-000-000（デモ用の番号です）', en: 'Internet banking help desk, 0120-000-000 (a number for the demo)' },
+      contact: {
+        ja: 'インターネットバンキング ヘルプデスク\n0120-000-000（デモ用の番号です）',
+        en: 'Internet banking help desk, 0120-000-000 (a number for the demo)',
+      },
       hours: { ja: '平日 9:00〜18:00', en: 'Weekdays 9:00 to 18:00 (Japan time)' },
       issueUrl: `https://localhost:${port('public')}/issue`,
     },
@@ -46,7 +56,11 @@ export function demoConfigText(options: { files: DemoFiles; folder: string; offs
         },
       ],
       public: { name: 'public', listen: loopback(port('public')), hostNames, serverCertificates },
-      admin: { listen: loopback(port('admin')), serverCertificates, operatorIssuers: [{ certificate: files.operatorsCa }] },
+      admin: {
+        listen: loopback(port('admin')),
+        serverCertificates,
+        operatorIssuers: [{ certificate: files.operatorsCa }],
+      },
       ops: { listen: [{ host: '127.0.0.1', port: port('ops') }] },
     },
     upstream: { url: `http://127.0.0.1:${port('bankApp')}` },

@@ -35,12 +35,20 @@ export type DemoOptions = {
 export async function startDemo(options: DemoOptions): Promise<{ drain(): Promise<void>; stop(): Promise<void> }> {
   const offset = readOffset(options.env.SEKISHO_PORT_OFFSET)
   if (options.env.SEKISHO_REDIS_URL) {
-    throw new GatewayError('config_invalid', 'Cannot use SEKISHO_REDIS_URL as a store: this version has the embedded store only')
+    throw new GatewayError(
+      'config_invalid',
+      'Cannot use SEKISHO_REDIS_URL as a store: this version has the embedded store only',
+    )
   }
   const folder = join(options.root, 'certs', 'demo')
   const pki = await ensureDemoPki({ folder, clock: systemClock })
   const text = demoConfigText({ files: pki.files, folder: options.root, offset })
-  const { config, warnings } = parseConfig(text, { env: options.env, clock: systemClock, folder: options.root, source: 'the demo' })
+  const { config, warnings } = parseConfig(text, {
+    env: options.env,
+    clock: systemClock,
+    folder: options.root,
+    source: 'the demo',
+  })
   options.prepare(config)
   const log = createLog({ level: config.logLevel })
   for (const warning of warnings) log.warn(warning)
@@ -98,7 +106,9 @@ function demoSeed(pki: DemoPki): DirectorySeed {
     notBeforeMs: certificate.notBeforeMs,
     notAfterMs: certificate.notAfterMs,
   }))
-  const revoked = new Set(demoPeople.filter(({ certificate }) => certificate === 'revoked').map(({ loginId }) => loginId))
+  const revoked = new Set(
+    demoPeople.filter(({ certificate }) => certificate === 'revoked').map(({ loginId }) => loginId),
+  )
   return {
     contracts: demoContracts.map(({ contractId, loginMethod }) => ({
       contractId,

@@ -1,4 +1,4 @@
-import type { RefusalRecord } from '../data-path/ports.ts'
+import type { RefusalRecord, UnknownOutcome } from '../data-path/ports.ts'
 
 /** Everything the audit log can say (R25). Words are part of the product's interface: never renamed, never reused. */
 export const auditEventKinds = [
@@ -70,5 +70,17 @@ export function describeRefusal(refusal: RefusalRecord): AuditEvent {
     reason: refusal.reason,
     requestId: refusal.requestId,
     detail: { door: refusal.door, loginId, explanation: refusal.detail },
+  }
+}
+
+/** A request that may have changed something and whose outcome nobody knows, as the audit log records it. */
+export function describeUnknownOutcome(record: UnknownOutcome): AuditEvent {
+  return {
+    event: 'upload_outcome_unknown',
+    actor: { kind: 'user', name: record.loginId ?? '' },
+    target: { kind: 'door', name: record.door },
+    reason: record.cause,
+    requestId: record.requestId,
+    detail: { method: record.method, path: record.path },
   }
 }

@@ -31,18 +31,24 @@ export type MetricRow = {
   readonly series: (names: MetricNames) => readonly (readonly string[])[]
 }
 
+/** Values of the label `result`. */
 export const handshakeResults = [
   'completed',
   'failed',
   'timeout',
   'refused_limit',
 ] as const satisfies readonly HandshakeResult[]
+/** Values of the label `verdict`. */
 export const verdicts = ['permitted', ...denialReasons] as const
 /** `none`: the client went away before a status was sent. */
 export const statusClasses = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
+/** Values of the label `direction`, as the gateway sees it. */
 export const directions = ['received', 'sent'] as const
+/** Values of the label `state` of upstream connections. */
 export const upstreamStates = ['in_use', 'idle'] as const
+/** Values of the label `statistic`. */
 export const delayStatistics = ['p99', 'max'] as const
+/** Values of the label `code`. */
 export const faultCodes = Object.keys(faults)
 
 /** Upper bounds of the duration histograms. Unit: seconds. */

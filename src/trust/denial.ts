@@ -45,6 +45,7 @@ export type Denial = {
   readonly certificate: PresentedCertificate | undefined
 }
 
+/** Makes a denial. `detail` is for operators; `certificate` is what the user may be told. */
 export function deny(reason: DenialReason, detail: string, certificate?: PresentedCertificate): Denial {
   return { kind: 'denial', reason, detail, certificate }
 }

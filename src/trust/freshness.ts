@@ -7,6 +7,7 @@ const heardAt = 0
 /** Two words shared by all threads: when the control thread last heard from the store. */
 export type SharedFreshness = SharedArrayBuffer
 
+/** Shared memory for one `Freshness`; nothing has been heard yet. */
 export function createFreshness(): SharedFreshness {
   return new SharedArrayBuffer(4)
 }

@@ -96,6 +96,7 @@ export class LiveConnections {
   }
 }
 
+/** What `GET /v1/connections` lists of a connection. */
 export function summarise({ subject, openedAtMs, clientAddress }: LiveConnection): ConnectionSummary {
   return { ...subject, openedAtMs, clientAddress }
 }

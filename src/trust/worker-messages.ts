@@ -21,6 +21,7 @@ export type WorkerCall =
   /** A new key to sign assertions with, and the public keys of all gateways (RFC 7517), as JSON. */
   | { readonly type: 'assertion_keys'; readonly privateJwk: string; readonly jwks: string }
 
+/** From the control thread to a data worker. */
 export type ControlMessage =
   | { readonly type: 'call'; readonly id: number; readonly call: WorkerCall }
   | { readonly type: 'answer'; readonly id: number; readonly answer: DirectoryAnswer | 'unavailable' }
@@ -33,6 +34,7 @@ export type AuditNote<Refusal, Unknown> =
 /** A TCP port a door of this worker listens on. */
 export type DoorAddress = { readonly door: string; readonly host: string; readonly port: number }
 
+/** From a data worker to the control thread. */
 export type WorkerMessage<Refusal, Unknown> =
   | { readonly type: 'ready'; readonly addresses: readonly DoorAddress[] }
   | { readonly type: 'ask'; readonly id: number; readonly loginId: string; readonly certificateKey: CertificateKey }

@@ -10,24 +10,47 @@ function limitsWith(changes: Record<string, number>) {
   return { clock, limits: new AdmissionLimits({ ...limitsFile.parse({}), ...changes }, clock) }
 }
 
-/** Takes places until there are none, at most `max`. */
-function takeAll(limits: AdmissionLimits, address: string, max = 1_000): AdmissionPlace[] {
-  const places: AdmissionPlace[] = []
-  for (let i = 0; i < max; i++) {
+/** Comes `count` times; a place that has to give way is given back, as a connection does. Returns those still held. */
+function arrive(limits: AdmissionLimits, address: string, count: number): AdmissionPlace[] {
+  const held = new Set<AdmissionPlace>()
+  for (let i = 0; i < count; i++) {
     const place = limits.enter(address)
-    if (place === undefined) break
-    places.push(place)
+    if (place === undefined) continue
+    held.add(place)
+    place.giveWay = () => {
+      held.delete(place)
+      place.release()
+    }
   }
-  return places
+  return [...held]
 }
 
-t.test('so many unauthenticated connections of one address, and of all together', async (t) => {
+t.test('of one address, and of all together, the stranger who has been there longest gives way', async (t) => {
   const { limits } = limitsWith({ unauthenticatedPerAddressMax: 3, unauthenticatedConnectionsMax: 5 })
-  t.equal(takeAll(limits, '192.0.2.1').length, 3)
-  const second = takeAll(limits, '192.0.2.2')
-  t.equal(second.length, 2, 'the door is full of strangers')
-  second[0]?.release()
-  t.equal(takeAll(limits, '192.0.2.3').length, 1, 'a place given back is free again')
+  const first = limits.enter('192.0.2.1')
+  let gaveWay = 0
+  if (first !== undefined) {
+    first.giveWay = () => {
+      gaveWay++
+      first.release()
+    }
+  }
+  t.equal(arrive(limits, '192.0.2.1', 2).length, 2)
+  t.equal(gaveWay, 0, 'three of one address are allowed')
+  t.equal(arrive(limits, '192.0.2.1', 1).length, 1)
+  t.equal(gaveWay, 1, 'the fourth is let in and the first gives way')
+  t.equal(limits.connections, 3)
+  arrive(limits, '192.0.2.2', 3)
+  t.equal(limits.connections, 5, 'never more than five strangers')
+})
+
+t.test('R6: users of an address that strangers fill, or that failed too often, still get in', async (t) => {
+  const { limits } = limitsWith({ unauthenticatedPerAddressMax: 200, handshakeFailuresPerAddressPerMinuteMax: 5 })
+  for (const place of arrive(limits, '192.0.2.1', 300)) place.failed()
+  const places = arrive(limits, '192.0.2.1', 100)
+  t.equal(places.length, 100, 'a hundred at once')
+  for (const place of places) place.permitted()
+  t.ok(limits.connections <= 228, 'strangers of a failing address are bounded more tightly')
 })
 
 t.test('R6: a permitted user frees the place: a hundred users behind one address all get in', async (t) => {
@@ -40,10 +63,13 @@ t.test('R6: a permitted user frees the place: a hundred users behind one address
   t.equal(limits.connections, 100)
 })
 
-t.test('a permitted connection still counts among all connections', async (t) => {
+t.test('a permitted connection counts among all connections and gives way to nobody', async (t) => {
   const { limits } = limitsWith({ connectionsMax: 2 })
-  const places = takeAll(limits, '192.0.2.1', 2)
-  for (const place of places) place.permitted()
+  const places = arrive(limits, '192.0.2.1', 2)
+  for (const place of places) {
+    place.permitted()
+    place.giveWay = () => t.fail('a permitted user was crowded out')
+  }
   t.equal(limits.enter('192.0.2.9'), undefined)
   places[0]?.release()
   t.equal(limits.connections, 1)
@@ -57,43 +83,26 @@ t.test('permission and release are counted once each, in either order', async (t
   place?.permitted()
   place?.release()
   t.equal(limits.connections, 0)
-  t.equal(takeAll(limits, '192.0.2.1').length, 1, 'no more places than before')
+  t.equal(arrive(limits, '192.0.2.1', 5).length, 1, 'no more places than before')
 })
 
-t.test('handshakes per second are a bucket that fills again', async (t) => {
-  const { clock, limits } = limitsWith({ handshakesPerSecondMax: 10 })
-  t.equal(takeAll(limits, '192.0.2.1').length, 10)
+t.test('handshakes per second are a bucket that fills again; half of it is kept from failing addresses', async (t) => {
+  const { clock, limits } = limitsWith({ handshakesPerSecondMax: 10, handshakeFailuresPerAddressPerMinuteMax: 0 })
+  t.equal(arrive(limits, '192.0.2.1', 20).length, 10)
   clock.advance(500)
-  t.equal(takeAll(limits, '192.0.2.1').length, 5)
+  t.equal(arrive(limits, '192.0.2.1', 20).length, 5)
+  clock.advance(10_000)
+  limits.enter('192.0.2.9')?.failed()
+  t.equal(arrive(limits, '192.0.2.9', 20).length, 5, 'the failing address gets the upper half only')
+  t.equal(arrive(limits, '192.0.2.1', 20).length, 4, 'the rest is for others')
   clock.advance(60_000)
-  t.equal(takeAll(limits, '192.0.2.1').length, 10, 'never more than one second’s worth')
+  t.equal(arrive(limits, '192.0.2.9', 20).length, 10, 'after its minute it is like any other')
 })
-
-t.test(
-  'an address that failed too often gets few places until its minute is over, others are not touched',
-  async (t) => {
-    const { clock, limits } = limitsWith({
-      handshakeFailuresPerAddressPerMinuteMax: 20,
-      unauthenticatedPerAddressMax: 100,
-    })
-    for (let i = 0; i <= 20; i++) {
-      const place = limits.enter('192.0.2.1')
-      place?.failed()
-      place?.release()
-    }
-    const few = takeAll(limits, '192.0.2.1')
-    t.ok(few.length > 0 && few.length < 20, `${few.length} places, so that users behind the address still get in`)
-    t.equal(takeAll(limits, '192.0.2.2', 100).length, 100)
-    clock.advance(60_000)
-    t.equal(takeAll(limits, '192.0.2.1', 100).length, 100 - few.length)
-  },
-)
 
 t.test('IPv6 addresses of one /64 count as one', async (t) => {
   const { limits } = limitsWith({ unauthenticatedPerAddressMax: 2 })
-  t.ok(limits.enter('2001:db8:1:2::1'))
-  t.ok(limits.enter('2001:db8:1:2:ffff::9'))
-  t.equal(limits.enter('2001:db8:1:2:a:b:c:d'), undefined)
+  for (const address of ['2001:db8:1:2::1', '2001:db8:1:2:ffff::9', '2001:db8:1:2:a:b:c:d']) arrive(limits, address, 2)
+  t.equal(limits.connections, 2)
   t.ok(limits.enter('2001:db8:1:3::1'))
   t.equal(addressGroup('::1'), '0:0:0:0::/64')
   t.equal(addressGroup('2001:db8::'), '2001:db8:0:0::/64')
@@ -119,7 +128,7 @@ t.test('a crowd of addresses crowds out records, never counts', async (t) => {
   const again = limits.enter('192.0.2.1')
   t.ok(again, 'its first record was crowded out')
   first?.release()
-  t.equal(limits.enter('192.0.2.1'), undefined, 'the end of the first does not free the place of the second')
+  t.equal(limits.connections, others.length + 1, 'each is counted once')
   for (const place of others) place.release()
   again?.release()
   t.equal(limits.connections, 0)

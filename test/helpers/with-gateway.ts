@@ -22,7 +22,12 @@ export type RunningGateway = {
   readonly serverCaPem: string
   /** Operator certificates come from here; subject OU names the role. */
   readonly operatorsCa: TestCa
-  readonly ports: { readonly certificate: number; readonly public: number; readonly admin: number; readonly ops: number }
+  readonly ports: {
+    readonly certificate: number
+    readonly public: number
+    readonly admin: number
+    readonly ops: number
+  }
   /** Value of one sample of the metrics page; undefined if there is no such sample. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number | undefined>
   /** Lines the process log has written so far. */
@@ -54,7 +59,9 @@ export async function withGateway(options: GatewayUnderTest): Promise<RunningGat
     writeFileSync(join(folder, name), text, { mode: 0o600 })
     return name
   }
-  const serverCertificates = [{ certificate: write('server.pem', server.certificatePem), key: write('server.key', server.keyPem) }]
+  const serverCertificates = [
+    { certificate: write('server.pem', server.certificatePem), key: write('server.key', server.keyPem) },
+  ]
   const issuers = [
     { name: 'test-issuing-ca', certificate: write('issuer.pem', issuingCa.certificatePem) },
     ...Object.entries(options.moreIssuers ?? {}).map(([name, ca]) => ({

@@ -8,8 +8,11 @@ export type BodyFraming =
   | { readonly kind: 'chunked' }
   | { readonly kind: 'until_close' }
 
+/** No body follows the head. */
 export const noBody: BodyFraming = Object.freeze({ kind: 'none' })
+/** A chunked body (RFC 9112 7.1). */
 export const chunkedBody: BodyFraming = Object.freeze({ kind: 'chunked' })
+/** A response body that ends with the connection (RFC 9112 6.3). */
 export const bodyUntilClose: BodyFraming = Object.freeze({ kind: 'until_close' })
 
 /** A body of exactly so many bytes. */

@@ -12,6 +12,7 @@ export type HeadLimits = {
   readonly knownMethods: ReadonlySet<string>
 }
 
+/** The fault of a head that is ambiguous or wrong: a 400. `detail` is for the log. */
 export function headMalformed(detail: string): HeadFault {
   return { fault: 'head_malformed', detail }
 }

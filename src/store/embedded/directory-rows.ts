@@ -13,6 +13,7 @@ import type { Database, Row } from './database.ts'
 import { type NewEvent, takeVersion, writeEvent } from './event-rows.ts'
 import type { WriteContext } from './revocation-rows.ts'
 
+/** Adds a contract or changes its limit; its login method changes by `setMethodRow` only. */
 export function upsertContractRow(database: Database, contract: Contract, context: WriteContext): void {
   const { contractId, loginMethod, certificateLimit } = contract
   const added = database.run(
@@ -29,6 +30,7 @@ export function upsertContractRow(database: Database, contract: Contract, contex
   }
 }
 
+/** Adds a user or changes contract and role; throws `admin_not_found` for a contract that is not there. */
 export function upsertUserRow(database: Database, user: Omit<User, 'state'>, context: WriteContext): void {
   const { loginId, contractId, role } = user
   if (readContract(database, contractId) === undefined) throw notFound('contract', contractId)
@@ -43,6 +45,7 @@ export function upsertUserRow(database: Database, user: Omit<User, 'state'>, con
   if (changed > 0) record(database, { kind: 'directory', loginId }, context)
 }
 
+/** Records a certificate for its login ID; one already recorded stays as it is. */
 export function upsertCertificateRow(
   database: Database,
   certificate: NewCertificate,
@@ -65,6 +68,7 @@ export function upsertCertificateRow(
   return 'recorded'
 }
 
+/** The contract of this id, if there is one. */
 export function readContract(database: Database, contractId: string): Contract | undefined {
   const row = database.one('SELECT login_method, certificate_limit FROM contracts WHERE contract_id = ?', contractId)
   if (row === undefined) return undefined
@@ -75,6 +79,7 @@ export function readContract(database: Database, contractId: string): Contract |
   }
 }
 
+/** The user of this login ID, if there is one. */
 export function readUser(database: Database, loginId: string): User | undefined {
   const row = database.one('SELECT contract_id, role, state FROM users WHERE login_id = ?', loginId)
   if (row === undefined) return undefined
@@ -82,6 +87,7 @@ export function readUser(database: Database, loginId: string): User | undefined 
   return { loginId, contractId: String(row.contract_id), role: roleOf(row), state }
 }
 
+/** Login IDs that begin with the prefix, in order, at most `limit`. */
 export function readLoginIds(database: Database, prefix: string, limit: number): string[] {
   // No text sorts above U+10FFFF, so the range holds exactly what begins with the prefix.
   const rows = database.all(
@@ -93,6 +99,7 @@ export function readLoginIds(database: Database, prefix: string, limit: number):
   return rows.map((row) => String(row.login_id))
 }
 
+/** Certificates recorded for a login ID that have not expired at that time (milliseconds since the epoch). */
 export function readCertificates(database: Database, loginId: string, unexpiredAtMs: number): RecordedCertificate[] {
   const rows = database.all(
     `SELECT certificates.certificate_key AS certificate_key, not_before_ms, not_after_ms, superseded_version,
@@ -112,6 +119,7 @@ export function readCertificates(database: Database, loginId: string, unexpiredA
   }))
 }
 
+/** What the directory says of a login ID and a certificate. */
 export function readAnswer(database: Database, loginId: string, key: CertificateKey): DirectoryAnswer {
   const user = database.one('SELECT contract_id, role FROM users WHERE login_id = ?', loginId)
   if (user === undefined) return { user: undefined, certificateRegistered: false }
@@ -122,6 +130,7 @@ export function readAnswer(database: Database, loginId: string, key: Certificate
   }
 }
 
+/** Suspends or reinstates a user; throws `admin_not_found`. */
 export function suspendRow(
   database: Database,
   change: { loginId: string; suspended: boolean },
@@ -137,6 +146,7 @@ export function suspendRow(
   return { changed: true, version }
 }
 
+/** Sets the login method of a contract (R21); throws `admin_not_found`. */
 export function setMethodRow(
   database: Database,
   change: { contractId: string; method: LoginMethod },
@@ -149,6 +159,7 @@ export function setMethodRow(
   return { changed: true, version: recordMethod(database, { contractId, method, context }) }
 }
 
+/** Marks a certificate as superseded (R20), once; throws `admin_not_found`. */
 export function supersedeRow(database: Database, key: CertificateKey, context: WriteContext): ChangeResult {
   const row = database.one('SELECT superseded_version FROM certificates WHERE certificate_key = ?', key)
   if (row === undefined) throw notFound('certificate', key)

@@ -7,6 +7,7 @@ import type { Database, Row } from './database.ts'
 type WithoutVersion<Event> = Event extends TrustEvent ? Omit<Event, 'version'> : never
 export type NewEvent = WithoutVersion<TrustEvent>
 
+/** Before the first event. */
 export const logStart: LogPosition = { version: 0, token: '' }
 
 /** Takes the next version. To be called within a write transaction. The body is filled in by `writeEvent`. */
@@ -30,11 +31,13 @@ export function raiseVersion(database: Database, version: number): void {
   database.run(`INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)`, version)
 }
 
+/** Where the log ends now. */
 export function readPosition(database: Database): LogPosition {
   const row = database.one('SELECT version, token FROM events ORDER BY version DESC LIMIT 1')
   return row === undefined ? logStart : { version: Number(row.version), token: String(row.token) }
 }
 
+/** Events after a position, oldest first, at most `limit`; and whether the log goes on from there. */
 export function readEvents(database: Database, position: LogPosition, limit: number): LogPage {
   return database.read(() => {
     const last = readPosition(database)
@@ -65,6 +68,7 @@ SELECT method_version, login_method, contract_id, NULL, NULL, NULL, NULL, NULL, 
   FROM contracts WHERE method_version > ?1
 ORDER BY 1 LIMIT ?2`
 
+/** What the log amounts to, as events in the order of their versions, after one version, at most `limit`. */
 export function readState(database: Database, after: number, limit: number): TrustEvent[] {
   return database.all(stateSql, after, limit).map((row) => {
     const version = Number(row.version)

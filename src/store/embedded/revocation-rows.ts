@@ -19,6 +19,7 @@ export type WriteContext = { readonly clock: Clock; readonly eventsMax: number }
 
 const columns = 'certificate_key, state, version, login_id, reason, comment, actor, at_ms'
 
+/** The revocation of a certificate, or the tombstone of one that was taken back; undefined if neither was ever written. */
 export function readRevocation(database: Database, key: CertificateKey): RevocationRecord | undefined {
   const row = database.one(`SELECT ${columns} FROM revocations WHERE certificate_key = ?`, key)
   if (row === undefined) return undefined
@@ -26,6 +27,7 @@ export function readRevocation(database: Database, key: CertificateKey): Revocat
   return { state, version: Number(row.version), revocation: revocationOf(row) }
 }
 
+/** Revokes one certificate; one that is revoked already stays as it was recorded. Within a write transaction. */
 export function publishRow(
   database: Database,
   request: RevocationRequest,
@@ -60,6 +62,7 @@ export function publishRowAgain(database: Database, lost: KnownRevocation, conte
   })
 }
 
+/** Takes a revocation back by a tombstone with a newer version; throws `restore_refused`. Within a write transaction. */
 export function restoreRow(
   database: Database,
   key: CertificateKey,
@@ -109,6 +112,7 @@ export function readRestoreObstacle(database: Database, key: CertificateKey): st
   return `its login ID ${loginId} has a newer certificate, serial ${serial}`
 }
 
+/** Revocations in force, newest first, a page at a time. */
 export function readRevocations(database: Database, filter: RevocationFilter): RevocationPage {
   const conditions = [`state = 'revoked'`, 'version < ?']
   const parameters: (string | number)[] = [filter.cursor ?? Number.MAX_SAFE_INTEGER]

@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { WorkerStart } from './assemble-worker.ts'
+import { systemClock } from './base/clock.ts'
+import { MetricSheet } from './base/metric-sheet.ts'
+import type { GatewayConfig } from './config/gateway-config.ts'
+import { AssertionKeys } from './control-path/assertion-keys.ts'
+import type { TrustStore } from './control-path/store-port.ts'
+import { updateMeta } from './control-path/update-meta.ts'
+import { WorkerPool } from './control-path/worker-pool.ts'
+import type { RefusalRecord, UnknownOutcome } from './data-path/ports.ts'
+import { describeRefusal, describeUnknownOutcome, gatewayActor } from './observe/audit-event.ts'
+import type { AuditLog } from './observe/audit-log.ts'
+import type { Log } from './observe/log.ts'
+import { createMetricLayout, type MetricNames } from './observe/metric-table.ts'
+import type { Metrics } from './observe/metrics-page.ts'
+import type { SharedFreshness } from './trust/freshness.ts'
+import type { SharedIndex } from './trust/revocation-index.ts'
+
+/** The data workers of one gateway. */
+export type DataWorkerPool = WorkerPool<RefusalRecord, UnknownOutcome>
+
+export type PoolParts = {
+  readonly config: GatewayConfig
+  readonly log: Log
+  readonly store: TrustStore
+  readonly metrics: Metrics
+  readonly names: MetricNames
+  readonly audit: AuditLog
+  readonly index: SharedIndex
+  readonly freshness: SharedFreshness
+  readonly startedAtMs: number
+  /** Workers that end now were meant to. */
+  readonly isEnding: () => boolean
+}
+
+/** The pool, not started yet, with the secrets and keys its workers share; `close` ends what renews them. */
+export async function createPool(parts: PoolParts): Promise<{ pool: DataWorkerPool; close: () => void }> {
+  const { config, log, store } = parts
+  const startOf = createWorkerStart(parts, await sealingSecretOf(config, store))
+  let keys: AssertionKeys | undefined
+  const pool: DataWorkerPool = new WorkerPool({
+    module: new URL('./assemble-worker.ts', import.meta.url),
+    count: 1,
+    startOf: (_slot, id) => startOf(id),
+    answer: (loginId, key) => store.lookUp(loginId, key),
+    audit: (notes, dropped) => {
+      for (const note of notes) {
+        parts.audit.record(note.kind === 'refused' ? describeRefusal(note.record) : describeUnknownOutcome(note.record))
+      }
+      if (dropped === 0) return
+      parts.audit.record({ event: 'audit_records_dropped', actor: gatewayActor, detail: { records: dropped } })
+    },
+    workerEnded: (id, why) => noteWorkerEnd(parts, id, why),
+    firstCalls: () => (keys === undefined ? [] : [{ type: 'assertion_keys', ...keys.current }]),
+  })
+  const { assertion } = config.identity
+  if (assertion !== undefined) {
+    keys = await AssertionKeys.open({
+      store,
+      clock: systemClock,
+      log,
+      ...assertion,
+      changed: (current) => void pool.call({ type: 'assertion_keys', ...current }),
+    })
+  }
+  return { pool, close: () => keys?.close() }
+}
+
+function createWorkerStart(parts: PoolParts, sealingSecret: Buffer | undefined): (id: string) => WorkerStart {
+  const { config, metrics, names } = parts
+  const layout = createMetricLayout(names)
+  const ticketSecret = randomBytes(32)
+  return (id) => {
+    const sheet = MetricSheet.create(layout)
+    metrics.addWorker(id, sheet)
+    return {
+      config,
+      index: parts.index,
+      freshness: parts.freshness,
+      metricNames: names,
+      metricBuffer: sheet.buffer,
+      sealingSecret,
+      ticketSecret,
+      startedAtMs: parts.startedAtMs,
+      accessLogFile: accessLogPath(config),
+    }
+  }
+}
+
+function noteWorkerEnd({ metrics, log, audit, isEnding }: PoolParts, id: string, why: string): void {
+  metrics.removeWorker(id)
+  if (isEnding()) return
+  metrics.control.workerRestarted()
+  log.error('a data worker ended', { worker: id, why })
+  const target = { kind: 'worker', name: id } as const
+  audit.record({ event: 'worker_ended', actor: gatewayActor, target, detail: { why } })
+}
+
+async function sealingSecretOf(config: GatewayConfig, store: TrustStore): Promise<Buffer | undefined> {
+  const { sealCookies, sealingKey } = config.identity
+  if (sealCookies.length === 0) return undefined
+  if (sealingKey !== undefined) return Buffer.from(sealingKey, 'base64')
+  const value = await updateMeta(store, 'sealingKeys', (current) => current ?? randomBytes(32).toString('base64'))
+  return Buffer.from(value, 'base64')
+}
+
+function accessLogPath({ accessLog, stateFolder }: GatewayConfig): string | undefined {
+  if (accessLog.file === undefined || accessLog.file === '-' || accessLog.file.startsWith('/')) return accessLog.file
+  return join(stateFolder, accessLog.file)
+}

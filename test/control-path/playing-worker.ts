@@ -1,0 +1,44 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import type { ControlMessage } from '../../src/trust/worker-messages.ts'
+
+// Plays a data worker for worker-pool.test.ts: answers calls, and ends in the way a `connections_of` call names.
+
+type Start = { readonly id: string; readonly failToOpen: boolean }
+
+const { id, failToOpen } = workerData as Start
+const port = parentPort
+if (failToOpen) throw new Error(`Cannot open as told: ${id}`)
+
+port?.on('message', (message: ControlMessage) => {
+  if (message.type === 'answer') {
+    port.postMessage({
+      type: 'audit',
+      notes: [{ kind: 'refused', record: { id, answer: message.answer } }],
+      dropped: 0,
+    })
+    return
+  }
+  const { call } = message
+  const done = (value: unknown) => port.postMessage({ type: 'done', id: message.id, value })
+  switch (call.type) {
+    case 'connections_of':
+      if (call.loginId === 'exit') process.exit(3)
+      if (call.loginId === 'throw')
+        setImmediate(() => {
+          throw new Error('a defect')
+        })
+      if (call.loginId === 'ask') port.postMessage({ type: 'ask', id: 7, loginId: 'user01', certificateKey: 'key' })
+      if (call.loginId === 'ask' || call.loginId === 'ok') done([])
+      return
+    case 'assertion_keys':
+      port.postMessage({ type: 'audit', notes: [{ kind: 'refused', record: { id, keys: call.jwks } }], dropped: 0 })
+      done(0)
+      return
+    case 'cut':
+      done(2)
+      return
+    default:
+      done(0)
+  }
+})
+port?.postMessage({ type: 'ready', addresses: [{ door: id, host: '127.0.0.1', port: 1 }] })
