@@ -155,7 +155,7 @@ class DataWorker {
       accessLog,
       audit: notes,
       hsts,
-      nextRequestId: createRequestIds(),
+      nextRequestIds: createRequestIds(),
       nextConnectionId: () => ++this.#connections,
       isDraining: () => this.#draining,
     }

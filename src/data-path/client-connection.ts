@@ -55,6 +55,8 @@ export class ClientConnection implements LiveConnection, Deadline {
   #permitted: PermittedClient | undefined
   #protocol: ClientProtocol | undefined
   #cause = 'client_closed'
+  #requests = 0
+  readonly #requestIds: string
   readonly #place: AdmissionPlace
   readonly #ended: (connection: ClientConnection) => void
   readonly #acceptedAtMs: number
@@ -78,6 +80,7 @@ export class ClientConnection implements LiveConnection, Deadline {
       this.end('crowded_out')
     }
     this.id = door.nextConnectionId()
+    this.#requestIds = door.nextRequestIds()
     this.clientAddress = options.clientAddress
     this.openedAtMs = door.clock.nowMs()
     this.#acceptedAtMs = door.clock.monotonicMs()
@@ -97,6 +100,11 @@ export class ClientConnection implements LiveConnection, Deadline {
     })
     socket.on('close', () => this.end('client_closed'))
     socket.on('drain', () => this.#protocol?.drained())
+  }
+
+  /** See `createRequestIds`. */
+  nextRequestId(): string {
+    return this.#requestIds + ++this.#requests
   }
 
   /** Serial of the presented certificate, if it could be read. */
@@ -169,7 +177,7 @@ export class ClientConnection implements LiveConnection, Deadline {
       if (door.certificates !== undefined) door.metrics.verdict(door.name, 'permitted')
     } else {
       this.#place.failed()
-      this.refusalRequestId = door.nextRequestId()
+      this.refusalRequestId = this.nextRequestId()
       this.recordRefusal(verdict, this.refusalRequestId)
     }
     this.#protocol = new Http1Connection(this)

@@ -43,7 +43,8 @@ export type Door = {
   readonly accessLog: AccessLog | undefined
   readonly audit: AuditSink
   readonly hsts: string | undefined
-  readonly nextRequestId: () => string
+  /** Beginning of the request ids of the next connection. */
+  readonly nextRequestIds: () => string
   readonly nextConnectionId: () => number
   /** Whether the worker is draining: answers say `Connection: close`. */
   readonly isDraining: () => boolean

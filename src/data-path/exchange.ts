@@ -5,7 +5,7 @@ import type { Batch } from './batch.ts'
 import type { ClientStream } from './client-stream.ts'
 import type { BodySink } from './http1/body-reader.ts'
 import { chunkEnd, chunkStart, lastChunk } from './http1/chunked-body.ts'
-import { classifyField, fieldClass } from './http1/field-class.ts'
+import { fieldClass } from './http1/field-class.ts'
 import type { FieldList } from './http1/field-list.ts'
 import type { HeadLimits } from './http1/head-fault.ts'
 import type { ResponseHead } from './http1/response-head.ts'
@@ -381,9 +381,6 @@ function statedLength(head: ResponseHead, requestMethod: string): string | undef
   // A 204 has none, whatever the application says (RFC 9110 8.6).
   if (head.framing.kind !== 'none' || head.status === 204 || (requestMethod !== 'HEAD' && head.status !== 304))
     return undefined
-  const { fields } = head
-  for (let at = 0; at < fields.length; at += 2) {
-    if (classifyField(fields[at] as string) === fieldClass.contentLength) return fields[at + 1]
-  }
-  return undefined
+  const at = head.classes.indexOf(fieldClass.contentLength)
+  return at === -1 ? undefined : head.fields[at * 2 + 1]
 }

@@ -19,7 +19,8 @@ export class Http1Answer {
   #chunked = false
   // What waits for `flush`: text is latin1; the pieces of the body are views, valid until then only.
   #headText = ''
-  readonly #body: Buffer[] = []
+  #first: Buffer | undefined
+  #more: Buffer[] = []
   #bodyBytes = 0
   #endText = ''
 
@@ -63,7 +64,8 @@ export class Http1Answer {
   }
 
   writeBody(chunk: Buffer): void {
-    this.#body.push(chunk)
+    if (this.#bodyBytes === 0) this.#first = chunk
+    else this.#more.push(chunk)
     this.#bodyBytes += chunk.length
   }
 
@@ -99,13 +101,22 @@ export class Http1Answer {
     const bytes = Buffer.allocUnsafe(length)
     let at = before.length
     if (at > 0) bytes.write(before, 0, 'latin1')
-    for (const piece of this.#body) {
-      bytes.set(piece, at)
-      at += piece.length
-    }
+    if (bodyBytes > 0) at = this.#copyBody(bytes, at)
     if (after.length > 0) bytes.write(after, at, 'latin1')
     this.#forget()
     return bytes
+  }
+
+  /** Returns the place after the last byte. */
+  #copyBody(target: Buffer, offset: number): number {
+    const first = this.#first as Buffer
+    target.set(first, offset)
+    let at = offset + first.length
+    for (const piece of this.#more) {
+      target.set(piece, at)
+      at += piece.length
+    }
+    return at
   }
 
   /** Sends a whole answer of the gateway's own in place of whatever was not flushed yet. Returns the bytes of its body. */
@@ -137,7 +148,8 @@ export class Http1Answer {
 
   #forget(): void {
     this.#headText = ''
-    this.#body.length = 0
+    this.#first = undefined
+    if (this.#more.length > 0) this.#more = []
     this.#bodyBytes = 0
     this.#endText = ''
   }

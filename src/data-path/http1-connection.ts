@@ -102,7 +102,7 @@ export class Http1Connection implements ClientProtocol, ClientStream {
       return false
     }
     if (this.#startedAtMs === 0) this.#startedAtMs = door.clock.monotonicMs()
-    this.#requestId = door.nextRequestId()
+    this.#requestId = this.#connection.nextRequestId()
     if ('fault' in head) {
       this.#held = undefined
       this.#head = undefined
@@ -201,7 +201,7 @@ export class Http1Connection implements ClientProtocol, ClientStream {
     } else if (this.#startedAtMs === 0) {
       this.#close()
     } else {
-      this.#requestId = this.#connection.door.nextRequestId()
+      this.#requestId = this.#connection.nextRequestId()
       this.#head = undefined
       this.#answer.begin(undefined)
       this.#answerFault('head_timeout')

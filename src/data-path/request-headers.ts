@@ -1,5 +1,5 @@
 import type { BodyFraming } from './http1/body-framing.ts'
-import { classifyField, fieldClass } from './http1/field-class.ts'
+import { type FieldClass, fieldClass } from './http1/field-class.ts'
 import type { FieldList } from './http1/field-list.ts'
 
 /** A request as the gateway understood it, whatever version of HTTP brought it. */
@@ -10,6 +10,8 @@ export type ForwardRequest = {
   /** Value of Host or `:authority`; empty for an HTTP/1.0 request without one. */
   readonly host: string
   readonly fields: FieldList
+  /** The class of each field, in the same order. */
+  readonly classes: readonly FieldClass[]
   readonly framing: BodyFraming
   readonly expectsContinue: boolean
   /** Lower-case names the client's Connection field nominated: they end here (RFC 9110 7.6.1). */
@@ -32,13 +34,13 @@ export type AddedLines = {
  * Framing is stated once, by us: what the application reads as the body is what we read as the body.
  */
 export function upstreamRequestHead(request: ForwardRequest, requestId: string, added: AddedLines): string {
-  const { fields, connectionNominated } = request
+  const { fields, classes, connectionNominated } = request
   let head = `${request.method} ${request.target} HTTP/1.1\r\nHost: ${request.host}\r\n`
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at] as string
     const value = fields[at + 1] as string
     if (connectionNominated.length > 0 && connectionNominated.includes(name.toLowerCase())) continue
-    switch (classifyField(name)) {
+    switch (classes[at >> 1]) {
       case fieldClass.host:
       case fieldClass.contentLength:
       case fieldClass.transferEncoding:

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 
 /**
- * Request ids of one worker: eight random characters of the worker's start, a hyphen and a counter, both base 36. Unique, short
- * enough to be read out on the telephone, and no secret.
+ * Makes the beginnings of request ids, one for each connection of a worker: eight random characters of the worker's start, a hyphen,
+ * a counter (both base 36) and a hyphen. The number of the request on its connection follows. Unique, short enough to be read out on
+ * the telephone, and no secret.
  */
 export function createRequestIds(): () => string {
   const start = BigInt(`0x${randomBytes(6).toString('hex')}`)
@@ -10,5 +11,5 @@ export function createRequestIds(): () => string {
     .slice(-8)
     .padStart(8, '0')
   let count = 0
-  return () => `${start}-${(++count).toString(36)}`
+  return () => `${start}-${(++count).toString(36)}-`
 }

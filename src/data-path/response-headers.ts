@@ -1,4 +1,4 @@
-import { classifyField, fieldClass } from './http1/field-class.ts'
+import { fieldClass } from './http1/field-class.ts'
 import type { FieldList } from './http1/field-list.ts'
 import type { ResponseHead } from './http1/response-head.ts'
 
@@ -17,18 +17,18 @@ export type ResponseRules = {
  * `rules` are undefined for an interim answer, to which nothing is added.
  */
 export function clientResponseFields(
-  head: Pick<ResponseHead, 'fields' | 'connectionNominated'>,
+  head: Pick<ResponseHead, 'fields' | 'classes' | 'connectionNominated'>,
   sealSetCookie: ((value: string) => string) | undefined,
   rules: ResponseRules | undefined,
 ): FieldList {
-  const { fields, connectionNominated } = head
+  const { fields, classes, connectionNominated } = head
   const kept: FieldList = []
   let dated = false
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at] as string
     let value = fields[at + 1] as string
     if (connectionNominated.length > 0 && connectionNominated.includes(name.toLowerCase())) continue
-    switch (classifyField(name)) {
+    switch (classes[at >> 1]) {
       case fieldClass.contentLength:
       case fieldClass.transferEncoding:
       case fieldClass.connection:

@@ -82,7 +82,9 @@ export class UpstreamConnection {
       this.#batch.run()
       if (this.user === user) user.upstreamData(readBuffer.subarray(0, bytesRead))
     } else {
-      this.#batch.fromUpstream(this, user, Buffer.from(readBuffer.subarray(0, bytesRead)))
+      const bytes = Buffer.allocUnsafe(bytesRead)
+      readBuffer.copy(bytes, 0, 0, bytesRead)
+      this.#batch.fromUpstream(this, user, bytes)
     }
     return true
   }

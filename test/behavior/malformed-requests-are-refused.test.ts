@@ -135,7 +135,7 @@ t.test('pages for faults are HTML in both languages, or problem details for clie
   t.match(JSON.parse(problem.text), {
     status: 421,
     reason: 'host_mismatch',
-    requestId: /^[0-9a-z]+-[0-9a-z]+$/,
+    requestId: /^[0-9a-z]{8}(-[0-9a-z]+)+$/,
     title: String,
     detail: String,
     type: String,

@@ -91,7 +91,7 @@ t.test('answers of the application, one of each class', async (t) => {
   ])
   t.match(lines[0], {
     time: /^\d{4}-\d\d-\d\dT/,
-    requestId: /^[0-9a-z]+-[0-9a-z]+$/,
+    requestId: /^[0-9a-z]{8}(-[0-9a-z]+)+$/,
     door: 'certificate',
     clientAddress: '127.0.0.1',
     method: 'GET',

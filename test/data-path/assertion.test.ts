@@ -70,27 +70,27 @@ t.test('claims: who, for whom, how long, bound to the certificate', async (t) =>
   })
 })
 
-t.test(
-  'whatever the fraction of the second, every token used is still valid, with a tenth of its life to spare',
-  async (t) => {
-    for (const lifetimeSeconds of [5, 60]) {
-      for (const fractionMs of [0, 1, 500, 999]) {
-        const { clock, assertion, token, verify } = await setUp(lifetimeSeconds)
+t.test('whatever the fraction of the second, a token is used only with a tenth of its life to spare', async (t) => {
+  for (const lifetimeSeconds of [5, 60]) {
+    for (const fractionMs of [0, 1, 500, 999]) {
+      let usedMs = 0
+      // Each age is a connection of its own, quiet until then, so that nothing has renewed the token.
+      for (let ageMs = 0; ageMs <= lifetimeSeconds * 1_000; ageMs += lifetimeSeconds * 20) {
+        const { clock, assertion, token } = await setUp(lifetimeSeconds)
         clock.advance(1_000 - (clock.nowMs() % 1_000) + fractionMs)
         await assertion.renew()
-        const original = token()
-        // Quiet until a moment in the second half: nothing has renewed it.
-        for (let quietMs = 0; quietMs <= lifetimeSeconds * 1_000; quietMs += 250) {
-          const used = token()
-          if (used === undefined) break
-          await t.resolves(verify(used), `${lifetimeSeconds} s, ${fractionMs} ms, age ${quietMs} ms`)
-          if (used === original) t.ok((decodeJwt(used).exp as number) * 1_000 - clock.nowMs() >= lifetimeSeconds * 100)
-          clock.advance(250)
-        }
+        clock.advance(ageMs)
+        const used = token()
+        if (used === undefined) continue
+        usedMs = ageMs
+        const leftMs = (decodeJwt(used).exp as number) * 1_000 - clock.nowMs()
+        if (leftMs < lifetimeSeconds * 100)
+          t.fail(`${lifetimeSeconds} s, ${fractionMs} ms, age ${ageMs} ms: ${leftMs} ms left`)
       }
+      t.ok(usedMs >= lifetimeSeconds * 650, `used for ${usedMs} ms of its life`)
     }
-  },
-)
+  }
+})
 
 t.test('it is renewed in the second half of its life, in the background and once', async (t) => {
   const { clock, assertion, token, verify } = await setUp(60)

@@ -1,6 +1,7 @@
 // Goal: the head sent to the application is built anew, with framing said once and nothing a client may not say.
 // Method: requests as a parser would hand them on, compared with the exact text.
 import t from 'tap'
+import { classifyField } from '../../src/data-path/http1/field-class.ts'
 import {
   type AddedLines,
   type ForwardRequest,
@@ -8,18 +9,23 @@ import {
   upstreamRequestHead,
 } from '../../src/data-path/request-headers.ts'
 
+/** The class of each field, as the parser adds it. */
+const classesOf = (fields: readonly string[]) =>
+  fields.filter((_, at) => at % 2 === 0).map((name) => classifyField(name))
+
 const plain: ForwardRequest = {
   method: 'GET',
   target: '/',
   host: 'bank.example',
   fields: [],
+  classes: [],
   framing: { kind: 'none' },
   expectsContinue: false,
   connectionNominated: [],
 }
 const added: AddedLines = { text: 'Sekisho-Login-Id: user01\r\n', keepForwarded: false, openCookies: undefined }
 const headOf = (request: Partial<ForwardRequest>, more: Partial<AddedLines> = {}) =>
-  upstreamRequestHead({ ...plain, ...request }, 'id-1', { ...added, ...more })
+  upstreamRequestHead({ ...plain, ...request, classes: classesOf(request.fields ?? []) }, 'id-1', { ...added, ...more })
 const end = 'Sekisho-Login-Id: user01\r\nSekisho-Request-Id: id-1\r\n'
 
 t.test('request line, Host, the client’s fields in their order, ours, framing', async (t) => {

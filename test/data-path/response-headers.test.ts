@@ -1,11 +1,19 @@
 // Goal: an answer keeps its end-to-end fields and their order; what ends here ends here; what the gateway adds is there once.
 // Method: field lists in, field lists out.
 import t from 'tap'
+import { classifyField } from '../../src/data-path/http1/field-class.ts'
 import { clientResponseFields, createDateField } from '../../src/data-path/response-headers.ts'
+
+/** A head as the parser makes it, with the class of each field. */
+const headOf = (fields: string[], connectionNominated: string[] = []) => ({
+  fields,
+  classes: fields.filter((_, at) => at % 2 === 0).map((name) => classifyField(name)),
+  connectionNominated,
+})
 
 const rules = { hsts: undefined, date: () => 'today' }
 const fieldsOf = (fields: string[], connectionNominated: string[] = []) =>
-  clientResponseFields({ fields, connectionNominated }, undefined, rules)
+  clientResponseFields(headOf(fields, connectionNominated), undefined, rules)
 
 t.test('end-to-end fields stay in order; framing, hop-by-hop, nominated and reserved ones go', async (t) => {
   const kept = fieldsOf(
@@ -52,15 +60,12 @@ t.test('Date is added where it is missing', async (t) => {
 t.test('HSTS of ours takes the place of the application’s; without ours its own stays', async (t) => {
   const fields = ['strict-transport-SECURITY', 'max-age=1', 'Date', 'x']
   t.strictSame(fieldsOf(fields), fields)
-  const ours = clientResponseFields({ fields, connectionNominated: [] }, undefined, { ...rules, hsts: 'max-age=9' })
+  const ours = clientResponseFields(headOf(fields), undefined, { ...rules, hsts: 'max-age=9' })
   t.strictSame(ours, ['Date', 'x', 'Strict-Transport-Security', 'max-age=9'])
 })
 
 t.test('every Set-Cookie is offered to the sealer', async (t) => {
-  const head = {
-    fields: ['Set-Cookie', 'a', 'set-cookie', 'b', 'Set-Cookie2', 'c', 'Date', 'x'],
-    connectionNominated: [],
-  }
+  const head = headOf(['Set-Cookie', 'a', 'set-cookie', 'b', 'Set-Cookie2', 'c', 'Date', 'x'])
   t.strictSame(
     clientResponseFields(head, (value) => `${value}!`, rules),
     ['Set-Cookie', 'a!', 'set-cookie', 'b!', 'Set-Cookie2', 'c', 'Date', 'x'],
@@ -68,10 +73,7 @@ t.test('every Set-Cookie is offered to the sealer', async (t) => {
 })
 
 t.test('nothing is added to an interim answer', async (t) => {
-  t.strictSame(clientResponseFields({ fields: ['Link', 'x'], connectionNominated: [] }, undefined, undefined), [
-    'Link',
-    'x',
-  ])
+  t.strictSame(clientResponseFields(headOf(['Link', 'x']), undefined, undefined), ['Link', 'x'])
 })
 
 t.test('the date is IMF-fixdate and follows the clock', async (t) => {

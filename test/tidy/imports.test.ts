@@ -6,7 +6,13 @@ import { folderOf, type Import, importsOf, readFiles, type SourceFile, withoutCo
 const sources = readFiles('src', ['.ts'])
 
 /** Files that put the program together, and so may import everything. */
-const assemblies = new Set(['src/assemble.ts', 'src/assemble-pool.ts', 'src/assemble-worker.ts', 'src/main.ts', 'src/demo/start-demo.ts'])
+const assemblies = new Set([
+  'src/assemble.ts',
+  'src/assemble-pool.ts',
+  'src/assemble-worker.ts',
+  'src/main.ts',
+  'src/demo/start-demo.ts',
+])
 
 const configTypes = 'type src/config/gateway-config.ts'
 

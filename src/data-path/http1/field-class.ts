@@ -75,41 +75,12 @@ const reservedPrefixes = [
 // by a client cost a moment of time and never memory.
 const spellingsMax = 2_048
 const spellingBytesMax = 64
-const longNameLength = 63
 const classBySpelling = new Map<string, FieldClass>()
 seedUsualSpellings()
 
-/**
- * Usual spellings by first letter and length. An absent entry: no name of that first letter and length means anything to the
- * gateway, which is said of most fields without computing a hash. The others are compared as they stand.
- */
-const spellingsByShape: (readonly (readonly [spelling: string, found: FieldClass])[] | undefined)[] = groupByShape()
-
 /** The class of a field name. `name` is a valid field name (RFC 9110 5.1), in any case. */
 export function classifyField(name: string): FieldClass {
-  const spellings = spellingsByShape[shapeOf(name)]
-  if (spellings === undefined) return fieldClass.other
-  for (const [spelling, found] of spellings) if (spelling === name) return found
   return classBySpelling.get(name) ?? classifyNewSpelling(name)
-}
-
-/** First letter, whatever its case, and length; all long names count as equally long. */
-function shapeOf(name: string): number {
-  return (name.charCodeAt(0) & 0x1f) | (Math.min(name.length, longNameLength) << 5)
-}
-
-function groupByShape() {
-  const groups: (readonly [string, FieldClass])[][] = []
-  for (const [spelling, found] of classBySpelling) {
-    const shape = shapeOf(spelling)
-    groups[shape] = [...(groups[shape] ?? []), [spelling, found]]
-  }
-  // Names that begin in a special way may have any length from there on.
-  for (const prefix of [...reservedNames, ...reservedPrefixes, 'forwarded', 'x-real-ip', 'x-forwarded-']) {
-    for (let length = prefix.length; length <= longNameLength; length++)
-      groups[shapeOf(prefix.padEnd(length, '-'))] ??= []
-  }
-  return groups
 }
 
 /** Lower-case name with `_` and `.` read as `-`: how two names that an application may take for one are compared. */

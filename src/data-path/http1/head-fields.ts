@@ -1,10 +1,13 @@
 import { classifyField, type FieldClass, fieldClass } from './field-class.ts'
 import type { FieldList } from './field-list.ts'
 import { type HeadFault, headMalformed } from './head-fault.ts'
+import { usualField } from './usual-field.ts'
 
 /** The field lines of one head, and what those that govern the message say. */
 export type HeadFields = {
   readonly fields: FieldList
+  /** The class of each field, in the same order. */
+  readonly classes: FieldClass[]
   host: string | undefined
   contentLengthBytes: number | undefined
   chunked: boolean
@@ -41,16 +44,20 @@ export function readHeadFields(text: string, range: FieldRange): HeadFields | He
 
   const found = emptyHeadFields()
   const namesAndValuesMax = range.fieldsMax * 2
+  const tabbed = text.includes('\t')
   let at = range.start
   while (at < end) {
     const colon = text.indexOf(':', at)
     const lineEnd = text.indexOf('\r', colon)
-    const name = text.slice(at, colon)
+    const usual = usualField(text, at, colon)
+    const name = usual === undefined ? text.slice(at, colon) : usual.name
+    const kind = usual === undefined ? classifyField(name) : usual.found
     const value = trimmedValue(text, colon + 1, lineEnd)
-    const kind = classifyField(name)
     if (kind !== fieldClass.other && kind <= fieldClass.upgrade) {
       // llhttp does not take `chunked` or a connection option for what it is when a HTAB follows: refused, not guessed.
-      if (text.slice(colon, lineEnd).includes('\t')) return headMalformed('HTAB in a field that governs the message')
+      if (tabbed && text.slice(colon, lineEnd).includes('\t')) {
+        return headMalformed('HTAB in a field that governs the message')
+      }
       const fault = applyField(found, kind, value)
       if (fault !== undefined) return fault
     }
@@ -58,6 +65,7 @@ export function readHeadFields(text: string, range: FieldRange): HeadFields | He
       return { fault: 'head_too_large', detail: `More than ${range.fieldsMax} fields` }
     }
     found.fields.push(name, value)
+    found.classes.push(kind)
     at = lineEnd + 2
   }
   if (found.chunked && found.contentLengthBytes !== undefined) {
@@ -69,6 +77,7 @@ export function readHeadFields(text: string, range: FieldRange): HeadFields | He
 function emptyHeadFields(): HeadFields {
   return {
     fields: [],
+    classes: [],
     host: undefined,
     contentLengthBytes: undefined,
     chunked: false,

@@ -1,4 +1,5 @@
 import { type BodyFraming, bodyOfLength, chunkedBody, noBody } from './body-framing.ts'
+import type { FieldClass } from './field-class.ts'
 import type { FieldList } from './field-list.ts'
 import { type HeadFault, type HeadLimits, headMalformed } from './head-fault.ts'
 import { type HeadFields, readHeadFields } from './head-fields.ts'
@@ -16,6 +17,8 @@ export type RequestHead = {
   /** As received, port included. Empty only for HTTP/1.0 without Host. */
   readonly host: string
   readonly fields: FieldList
+  /** The class of each field, in the same order. */
+  readonly classes: readonly FieldClass[]
   readonly framing: BodyFraming
   /** Whether the client may send another request on the connection (RFC 9112 9.3). */
   readonly persistent: boolean
@@ -68,6 +71,7 @@ export function parseRequestHead(
     minorVersion: line.minorVersion,
     host,
     fields: found.fields,
+    classes: found.classes,
     framing,
     persistent: line.minorVersion === 1 ? !found.close : found.keepAlive,
     expectsContinue: found.expectation !== undefined && line.minorVersion === 1 && hasBody(framing),

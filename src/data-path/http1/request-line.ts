@@ -17,7 +17,9 @@ export type RequestLine = {
 const path = String.raw`\/[!$%&'()*+,\-.\/0-9:;=@A-Z[\]^_\`a-z{|}~]*`
 const query = String.raw`\?[!$%&'()*+,\-.\/0-9:;=?@A-Z[\\\]^_\`a-z{|}~]*`
 const token = String.raw`[!#$%&'*+\-.^_\`|~0-9A-Za-z]+`
-const usualLine = new RegExp(`(${token}) (${path}(?:${query})?) HTTP\\/1\\.([01])\\r\\n`, 'y')
+const usualLine = new RegExp(`${token} ${path}(?:${query})? HTTP\\/1\\.[01]\\r\\n`, 'y')
+// ` HTTP/1.1` and CRLF.
+const versionLength = 11
 const anyLine = new RegExp(`^(${token}) ([!-~\\x80-\\xff]+) (HTTP\\/[0-9]\\.[0-9])\\r\\n`)
 const absoluteTarget = new RegExp(`^https?:\\/\\/([^\\/?]*)(${path})?(${query})?$`, 'i')
 
@@ -27,18 +29,18 @@ const absoluteTarget = new RegExp(`^https?:\\/\\/([^\\/?]*)(${path})?(${query})?
  */
 export function readRequestLine(text: string, limits: HeadLimits): RequestLine | HeadFault {
   usualLine.lastIndex = 0
-  const match = usualLine.exec(text)
-  if (match === null) return readUnusualLine(text, limits)
-  const method = match[1] as string
-  const target = match[2] as string
+  if (!usualLine.test(text)) return readUnusualLine(text, limits)
+  const end = usualLine.lastIndex
+  const method = text.startsWith('GET ') ? 'GET' : text.slice(0, text.indexOf(' '))
+  const target = text.slice(method.length + 1, end - versionLength)
   if (!isKnown(method, limits)) return methodUnknown()
   if (target.length > limits.targetBytesMax) return targetTooLong(limits)
   return {
     method,
     target,
     authority: undefined,
-    minorVersion: match[3] === '1' ? 1 : 0,
-    end: usualLine.lastIndex,
+    minorVersion: text[end - 3] === '1' ? 1 : 0,
+    end,
   }
 }
 

@@ -1,4 +1,5 @@
 import { type BodyFraming, bodyOfLength, bodyUntilClose, chunkedBody, noBody } from './body-framing.ts'
+import type { FieldClass } from './field-class.ts'
 import type { FieldList } from './field-list.ts'
 import type { HeadFault, HeadLimits } from './head-fault.ts'
 import { type HeadFields, readHeadFields } from './head-fields.ts'
@@ -12,6 +13,8 @@ export type ResponseHead = {
   readonly reason: string
   readonly minorVersion: 0 | 1
   readonly fields: FieldList
+  /** The class of each field, in the same order. */
+  readonly classes: readonly FieldClass[]
   readonly framing: BodyFraming
   /** Whether the connection may carry another request once this response has ended. */
   readonly persistent: boolean
@@ -22,7 +25,7 @@ export type ResponseHead = {
 }
 
 // The space before an empty reason is required by the RFC and left out by many.
-const statusLine = /HTTP\/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n/y
+const statusLine = /HTTP\/1\.[01] [1-5][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/y
 
 /**
  * Reads the response head that begins at `start`, the answer to a request with `requestMethod`.
@@ -39,31 +42,40 @@ export function parseResponseHead(
   if (window.end > limits.headBytesMax) return malformed(`Head larger than ${limits.headBytesMax} bytes`)
 
   statusLine.lastIndex = 0
-  const match = statusLine.exec(window.text)
-  if (match === null) return malformed('The status line is not "HTTP/1.x status reason"')
+  if (!statusLine.test(window.text)) return malformed('The status line is not "HTTP/1.x status reason"')
+  const lineEnd = statusLine.lastIndex
   const found = readHeadFields(window.text, {
-    start: statusLine.lastIndex,
+    start: lineEnd,
     end: window.end - 2,
     fieldsMax: limits.headFieldsMax,
   })
   if ('fault' in found) return malformed(found.detail)
-  const minorVersion = match[1] === '1' ? 1 : 0
+  const minorVersion = window.text[7] === '1' ? 1 : 0
   if (found.chunked && minorVersion === 0) return malformed('Transfer-Encoding in HTTP/1.0')
 
-  const status = Number(match[2])
+  const status = readStatus(window.text)
   if (status < 200 && announcesBody(found)) return malformed(`A body is announced in a ${status} response`)
   const framing = responseFraming(found, status, requestMethod)
   return {
     status,
-    reason: match[3] ?? '',
+    // Without the space before an empty reason the line ends after the status.
+    reason: window.text.slice(13, Math.max(13, lineEnd - 2)),
     minorVersion,
     fields: found.fields,
+    classes: found.classes,
     framing,
     persistent: isPersistent(found, { status, minorVersion, framing }),
     connectionNominated: found.nominated,
     byteLength: window.end,
   }
 }
+
+/** The three digits that the status line was found to have. */
+function readStatus(text: string): number {
+  return text.charCodeAt(9) * 100 + text.charCodeAt(10) * 10 + text.charCodeAt(11) - zeroDigit * 111
+}
+
+const zeroDigit = 0x30
 
 /** RFC 9112 6.3. */
 function responseFraming(found: HeadFields, status: number, requestMethod: string): BodyFraming {

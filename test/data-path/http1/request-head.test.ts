@@ -1,6 +1,7 @@
 // Goal: a well-formed request head is read as RFC 9112 says, and the gateway's limits hold.
 // Method: heads as bytes, whole and cut at every place; what makes a head refused as ambiguous is in smuggling.test.ts.
 import t from 'tap'
+import { fieldClass } from '../../../src/data-path/http1/field-class.ts'
 import {
   type HeadFault,
   type HeadLimits,
@@ -40,6 +41,7 @@ t.test('a browser-like head is read field by field, in order, values trimmed', a
     minorVersion: 1,
     host: 'bank.example:8443',
     fields: ['Host', 'bank.example:8443', 'X-A', 'b c', 'x-a', '', 'Content-Length', '5'],
+    classes: [fieldClass.host, fieldClass.other, fieldClass.other, fieldClass.contentLength],
     framing: { kind: 'length', bytes: 5 },
     persistent: true,
     expectsContinue: false,

@@ -1,6 +1,7 @@
 // Goal: an upstream answer is read strictly, with what HTTP allows; its framing follows RFC 9112 6.3.
 // Method: heads as bytes, for several request methods.
 import t from 'tap'
+import { fieldClass } from '../../../src/data-path/http1/field-class.ts'
 import type { HeadFault, HeadLimits } from '../../../src/data-path/http1/request-head.ts'
 import { parseResponseHead, type ResponseHead } from '../../../src/data-path/http1/response-head.ts'
 
@@ -18,6 +19,7 @@ t.test('a usual answer', async (t) => {
     reason: 'OK',
     minorVersion: 1,
     fields: ['Content-Type', 'text/html', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'Content-Length', '2'],
+    classes: [fieldClass.other, fieldClass.setCookie, fieldClass.setCookie, fieldClass.contentLength],
     framing: { kind: 'length', bytes: 2 },
     persistent: true,
     connectionNominated: [],
