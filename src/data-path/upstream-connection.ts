@@ -80,7 +80,7 @@ export class UpstreamConnection {
     if (bytesRead > batchedBytesMax) {
       // Large pieces are not worth a copy: what came before is done first, then this.
       this.#batch.run()
-      if (this.user === user) user.upstreamData(readBuffer.subarray(0, bytesRead))
+      this.receive(readBuffer.subarray(0, bytesRead), user)
     } else {
       const bytes = Buffer.allocUnsafe(bytesRead)
       readBuffer.copy(bytes, 0, 0, bytesRead)
@@ -90,7 +90,7 @@ export class UpstreamConnection {
   }
 
   /**
-   * Bytes handed on by the batch. Were they sent while another request used the connection, they belong to nobody: the
+   * Bytes handed on, at once or by the batch. Were they sent while another request used the connection, they belong to nobody: the
    * connection is destroyed, and its new user is told so and never sees them.
    */
   receive(bytes: Buffer, user: UpstreamUser): void {
