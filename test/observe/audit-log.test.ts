@@ -41,7 +41,7 @@ function readLines(file: string): Line[] {
     .map((line) => JSON.parse(line) as Line)
 }
 
-t.test('a record holds who, what, when, why and the request', async (t) => {
+t.test('R25: a record holds who, what, when, why and the request', async (t) => {
   const file = join(t.testdir(), 'audit.log')
   const head = await writeRecords(file, ['0a1b'])
   const [record] = readLines(file)
