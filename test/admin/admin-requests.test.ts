@@ -1,5 +1,7 @@
 // Goal: requests that cannot be used are refused in words that help, and nothing is changed by them.
 // Method: a real admin door on loopback; each kind of bad body, query, path and origin beside a good one.
+import t from 'tap'
+import { keyA1 } from '../store/contract.ts'
 import { type CallOptions, withAdmin } from './with-admin.ts'
 
 const bySerial = { certificates: [{ issuer: 'demo-issuing-ca', serial: '1' }] }
