@@ -17,21 +17,27 @@ const usage = `Usage: node src/main.ts serve --config FILE   run a gateway
 `
 
 /**
+ * V8 learns from the busy start of many connections that objects made for requests live long, and never unlearns it: from then on
+ * they are made in the old generation, keep short-lived ones alive, and every scavenge takes 5 ms where it took 0.5.
+ */
+const v8Flags = ['--no-allocation-site-pretenuring']
+
+/**
  * OpenSSL takes the number of session tickets from its configuration file only, which Node reads once, at its start: so the process
  * becomes itself again with the right one. It keeps its process id.
  */
-function useOpensslConfig(config: GatewayConfig): void {
+function useNodeFlags(config: GatewayConfig): void {
   if (process.execArgv.some((argument) => argument.startsWith('--openssl-config'))) return
   const resumes = config.doors.certificate.some((door) => door.resumption.enabled)
   const file = join(root, 'config', resumes ? 'openssl-resumption.cnf' : 'openssl.cnf')
-  const argv = [process.execPath, `--openssl-config=${file}`, ...process.execArgv, ...process.argv.slice(1)]
+  const argv = [process.execPath, `--openssl-config=${file}`, ...v8Flags, ...process.execArgv, ...process.argv.slice(1)]
   const env = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
   process.execve?.(process.execPath, argv, Object.fromEntries(env))
 }
 
 async function serve(file: string): Promise<Running> {
   const { config, warnings } = loadConfig(file, { env: process.env, clock: systemClock })
-  useOpensslConfig(config)
+  useNodeFlags(config)
   const log = createLog({ level: config.logLevel })
   for (const warning of warnings) log.warn(warning)
   const gateway = await startGateway({ config, log, version: packageJson.version })
@@ -44,7 +50,7 @@ function demo(): Promise<Running> {
     root,
     env: process.env,
     version: packageJson.version,
-    prepare: useOpensslConfig,
+    prepare: useNodeFlags,
     print: (text) => process.stdout.write(text),
   })
 }

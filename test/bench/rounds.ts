@@ -66,20 +66,23 @@ async function measureRequests(contestant: Contestant, bench: Bench) {
     over = true
   })
   run.catch(() => undefined)
-  const sampleAt = async (share: number) => {
+  const expectedMs = (requests / contestant.requestsPerSecond) * 1_000
+  const sampleAt = async (share: number, waitMs: number) => {
+    // Looking costs time on the load's CPU, which the latencies would show: so first sleep, then look now and then.
+    await pause(waitMs)
     const deadlineMs = systemClock.monotonicMs() + sampleTimeoutMs
     while (systemClock.monotonicMs() < deadlineMs) {
       const last = over
       const { requests: counted } = await bench.upstream.count()
       if (counted - before.requests >= requests * share) return { counted, cpuNs: readCpu() }
       if (last) break
-      await pause(5)
+      await pause(20)
     }
     await run
     throw new Error(`Cannot find ${contestant.gateway.name}'s requests at the upstream: it counted fewer`)
   }
-  const from = await sampleAt(0.3)
-  const to = await sampleAt(0.95)
+  const from = await sampleAt(0.3, expectedMs * 0.3)
+  const to = await sampleAt(0.95, expectedMs * 0.5)
   const result = await run
   await assertForwarded(contestant, { bench, from: before.requests, requests })
   const request = (to.cpuNs - from.cpuNs) / (to.counted - from.counted) / 1_000
