@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { PermittedUser } from '../trust/admit.ts'
+import type { CertificateOpinion } from '../trust/certificate-opinion.ts'
 import type { IssuingCa } from '../x509/issuing-ca.ts'
 import { pemBlocks } from '../x509/pem.ts'
 
@@ -48,10 +49,20 @@ function fixedLines(user: PermittedUser, der: Uint8Array | undefined): string {
   let lines = `Sekisho-Login-Method: certificate\r\nSekisho-Login-Id: ${user.loginId}\r\n`
   if (user.contractId !== undefined) lines += `Sekisho-Contract-Id: ${plainValue(user.contractId)}\r\n`
   if (user.role !== undefined) lines += `Sekisho-User-Role: ${user.role}\r\n`
-  lines += `Sekisho-Certificate-Serial: ${opinion.certificate.serial}\r\n`
-  lines += `Sekisho-Certificate-Not-After: ${new Date(opinion.certificate.notAfterMs).toISOString().replace('.000Z', 'Z')}\r\n`
+  return lines + certificateLines(opinion, der)
+}
+
+const linesByOpinion = new WeakMap<CertificateOpinion, string>()
+
+/** What the certificate alone decides: made once for each certificate that is remembered, not for each connection. */
+function certificateLines(opinion: CertificateOpinion, der: Uint8Array | undefined): string {
+  const known = linesByOpinion.get(opinion)
+  if (known !== undefined) return known
+  const notAfter = new Date(opinion.certificate.notAfterMs).toISOString().replace('.000Z', 'Z')
+  let lines = `Sekisho-Certificate-Serial: ${opinion.certificate.serial}\r\nSekisho-Certificate-Not-After: ${notAfter}\r\n`
   if (der !== undefined) lines += `Client-Cert: ${byteSequence(der)}\r\n`
   if (opinion.issuer !== undefined) lines += chainLine(opinion.issuer)
+  linesByOpinion.set(opinion, lines)
   return lines
 }
 
