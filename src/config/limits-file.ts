@@ -39,18 +39,18 @@ export const limitsFile = z
     unauthenticatedConnectionsMax: whole(
       [1, 1_000_000],
       4_096,
-      'Connections of one door that are not permitted yet; at most `connectionsMax`',
+      'Connections of one door that are not permitted yet; beyond it the oldest of them gives way; at most `connectionsMax`',
     ),
     unauthenticatedPerAddressMax: whole(
       [1, 1_000_000],
       512,
-      'The same, from one address; permitted users are not counted (R6); at most `unauthenticatedConnectionsMax`',
+      'The same, from one address (IPv6: one /64); permitted users are not counted (R6); at most `unauthenticatedConnectionsMax`',
     ),
     handshakesPerSecondMax: whole([1, 1_000_000], 2_000, 'Handshakes begun per second on one door, over all addresses'),
     handshakeFailuresPerAddressPerMinuteMax: whole(
       [1, 1_000_000],
       600,
-      'Failed or denied handshakes of one address before it has to wait',
+      'Failed or denied handshakes of one address before it gets only half of the handshakes and 128 connections not permitted yet',
     ),
     liveConnectionsListMax: whole([1, 100_000], 1_000, 'Most connections listed by `GET /v1/connections`'),
     drainTimeoutMs: whole([0, 3_600_000], 30_000, 'Longest time a drain waits for requests in progress'),

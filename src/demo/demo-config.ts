@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { type DemoFiles, demoIssuerName } from './demo-files.ts'
 
@@ -14,12 +15,11 @@ export const demoPorts = {
 /** `aud` of the assertions the sample bank accepts. */
 export const demoAudience = 'sekisho-demo-bank'
 
-/** Loopback only, both families. */
+/** Loopback only, in both families where the machine has both. */
 function loopback(...ports: number[]): { host: string; port: number }[] {
-  return ports.flatMap((port) => [
-    { host: '127.0.0.1', port },
-    { host: '::1', port },
-  ])
+  const addresses = Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address) ?? [])
+  const hosts = addresses.includes('::1') ? ['127.0.0.1', '::1'] : ['127.0.0.1']
+  return ports.flatMap((port) => hosts.map((host) => ({ host, port })))
 }
 
 /**
