@@ -28,6 +28,7 @@ frontend door
   http-request set-header X-Forwarded-Proto https
   http-request set-header X-Client-Serial %[ssl_c_serial,hex]
   http-request set-header X-Client-Dn %[ssl_c_s_dn]
+  http-request set-header Client-Cert :%[ssl_c_der,base64]:
   default_backend application
 
 backend application

@@ -16,7 +16,7 @@ type Settings = {
   readonly keyFile: string
   readonly clientIssuersFile: string
 }
-type Identity = { readonly serial: string; readonly name: string }
+type Identity = { readonly serial: string; readonly name: string; readonly certificate: string }
 /** The part of http-proxy used here; the package carries no types. */
 type Proxy = {
   web(request: IncomingMessage, response: ServerResponse): void
@@ -54,6 +54,7 @@ const server = createServer(
     const identity = identities.get(request.socket as TLSSocket)
     request.headers['x-client-serial'] = identity?.serial
     request.headers['x-client-dn'] = identity?.name
+    request.headers['client-cert'] = identity?.certificate
     proxy.web(request, response)
   },
 )
@@ -61,7 +62,11 @@ server.on('secureConnection', (socket) => {
   if (socket.isSessionReused()) sessionsResumed++
   const certificate = socket.getPeerX509Certificate()
   if (certificate === undefined) return
-  identities.set(socket, { serial: certificate.serialNumber, name: certificate.subject.replaceAll('\n', ',') })
+  identities.set(socket, {
+    serial: certificate.serialNumber,
+    name: certificate.subject.replaceAll('\n', ','),
+    certificate: `:${certificate.raw.toString('base64')}:`,
+  })
 })
 process.on('message', () => process.send?.(sessionsResumed))
 process.on('disconnect', () => process.exit(0))
