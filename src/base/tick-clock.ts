@@ -2,7 +2,8 @@ import type { Clock } from './clock.ts'
 
 /**
  * A clock that stands still while one batch of work is done: it is read once at `refresh()`, so the dozen questions a request
- * asks cost a memory read each. Whoever begins a turn of work refreshes it first.
+ * asks cost a memory read each. Whoever begins a turn of work that judges refreshes it first; the sweep of deadlines does so ten times
+ * a second besides, so it is never further behind than that.
  */
 export class TickClock implements Clock {
   readonly #source: Clock

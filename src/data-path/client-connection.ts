@@ -54,7 +54,6 @@ export class ClientConnection implements LiveConnection, Deadline {
   #der: Buffer | undefined
   #permitted: PermittedClient | undefined
   #protocol: ClientProtocol | undefined
-  #cause = 'client_closed'
   #requests = 0
   readonly #requestIds: string
   readonly #place: AdmissionPlace
@@ -155,6 +154,8 @@ export class ClientConnection implements LiveConnection, Deadline {
 
   #judge(answer: DirectoryAnswer | 'unavailable' | undefined): void {
     if (this.#stage !== 'judging' || this.#presented === undefined) return
+    // The directory's answer begins a turn of its own.
+    this.door.clock.refresh()
     this.subject = connectionSubject(this.door.name, this.#presented, answer)
     this.#decide(admit({ connection: this, presented: this.#presented, answer }, this.door.trust))
   }
@@ -210,6 +211,7 @@ export class ClientConnection implements LiveConnection, Deadline {
 
   directoryChanged(answer: DirectoryAnswer | 'unavailable'): boolean {
     if (this.#stage !== 'open' || this.#verdict?.kind !== 'permit') return false
+    this.door.clock.refresh()
     const verdict = admitAnew(this.#verdict, answer, this.door.trust)
     if (verdict.kind === 'denial') {
       this.cut(verdict.reason)
@@ -256,7 +258,6 @@ export class ClientConnection implements LiveConnection, Deadline {
     if (this.#stage === 'ended') return
     const stage = this.#stage
     this.#stage = 'ended'
-    this.#cause = cause
     const { door } = this
     if (stage === 'handshaking' && cause !== 'handshake_timeout') this.#handshakeEnded('failed')
     if (stage === 'handshaking') this.#place.failed()
@@ -267,10 +268,6 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.#ended(this)
     this.#protocol?.closed(cause)
     this.socket.destroy()
-  }
-
-  get cause(): string {
-    return this.#cause
   }
 
   #handshakeEnded(result: HandshakeResult): void {

@@ -1,5 +1,6 @@
+import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Permit } from '../trust/admit.ts'
+import { isPermit, type Permit } from '../trust/admit.ts'
 import { type AssertionSigner, ConnectionAssertion } from './assertion.ts'
 import { IdentityLines } from './identity-fields.ts'
 import { type AddedLines, forwardedLines } from './request-headers.ts'
@@ -32,6 +33,7 @@ export class PermittedClient {
     services: ClientServices,
     client: { address: string; certificateDer: Uint8Array | undefined; trustedForwarder: boolean },
   ) {
+    assert(isPermit(permit), 'only admit() makes permits')
     this.permit = permit
     this.#address = client.address
     this.#keepForwarded = client.trustedForwarder

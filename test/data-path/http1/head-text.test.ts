@@ -1,9 +1,9 @@
-// Goal: what the serialiser writes is what the parser reads; no value can break out of its line.
+// Goal: what the serialiser writes is what the parser reads.
 // Method: heads and chunked bodies written and read back.
 import t from 'tap'
 import { BodyReader } from '../../../src/data-path/http1/body-reader.ts'
 import { chunkEnd, chunkStart, lastChunk } from '../../../src/data-path/http1/chunked-body.ts'
-import { isFieldValue, requestHeadText, responseHeadText } from '../../../src/data-path/http1/head-text.ts'
+import { fieldLines } from '../../../src/data-path/http1/head-text.ts'
 import { parseRequestHead } from '../../../src/data-path/http1/request-head.ts'
 import { parseResponseHead } from '../../../src/data-path/http1/response-head.ts'
 
@@ -11,9 +11,9 @@ const limits = { targetBytesMax: 256, headBytesMax: 4_096, headFieldsMax: 64, kn
 
 t.test('heads are read back as written', async (t) => {
   const fields = ['Host', 'a', 'X-Empty', '', 'X-Latin', '\xe9\xff', 'Content-Length', '0']
-  const request = Buffer.from(requestHeadText('GET', '/a?b', fields), 'latin1')
+  const request = Buffer.from(`GET /a?b HTTP/1.1\r\n${fieldLines(fields)}\r\n`, 'latin1')
   t.match(parseRequestHead(request, 0, limits), { method: 'GET', target: '/a?b', fields, byteLength: request.length })
-  const response = Buffer.from(responseHeadText(404, 'Not Found', fields), 'latin1')
+  const response = Buffer.from(`HTTP/1.1 404 Not Found\r\n${fieldLines(fields)}\r\n`, 'latin1')
   t.match(parseResponseHead(response, 0, 'GET', limits), {
     status: 404,
     reason: 'Not Found',
@@ -44,12 +44,5 @@ t.test('chunks and trailers are read back as written', async (t) => {
     t.equal(reader.feed(bytes, 0, sink), bytes.length)
     t.equal(read, `${data}y`)
     t.strictSame(ended, trailers)
-  }
-})
-
-t.test('isFieldValue refuses whatever could end a line or would not survive latin1', async (t) => {
-  for (const value of ['', 'a', 'a b\tc', '\xe9', '"quoted"']) t.equal(isFieldValue(value), true, JSON.stringify(value))
-  for (const value of ['a\r\nX: y', 'a\n', '\ra', 'a\0', 'a\x7f', ' a', 'a ', '\ta', '関所', ' ']) {
-    t.equal(isFieldValue(value), false, JSON.stringify(value))
   }
 })
