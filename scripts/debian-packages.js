@@ -11,7 +11,15 @@ export const debianPackages = [
   { name: 'openssl', command: 'openssl', tests: [] },
   { name: 'curl', command: 'curl', tests: [] },
   { name: 'nginx', command: 'nginx', tests: ['test/bench/'] },
-  { name: 'haproxy', command: 'haproxy', tests: ['test/bench/'] },
+  {
+    name: 'haproxy',
+    command: 'haproxy',
+    tests: [
+      'test/bench/',
+      'test/data-path/proxy-haproxy.test.ts',
+      'test/behavior/real-address-comes-with-the-proxy-header.test.ts',
+    ],
+  },
   { name: 'apache2-utils', command: 'ab', tests: ['test/bench/'] },
   { name: 'chromium', command: 'chromium', tests: ['test/integration/browser/'] },
   { name: 'libnss3-tools', command: 'certutil', tests: ['test/integration/browser/'] },

@@ -37,6 +37,7 @@ if (typeof process.execve === 'function' && process.platform !== 'win32') {
   const forward = (signal) => child.kill(signal)
   process.on('SIGTERM', forward)
   process.on('SIGHUP', forward)
+  process.on('SIGUSR2', forward)
   // Control-C reaches every process of the terminal by itself; a second one would mean "at once".
   process.on('SIGINT', process.stdin.isTTY ? () => {} : forward)
   child.on('error', (error) => {
@@ -44,7 +45,7 @@ if (typeof process.execve === 'function' && process.platform !== 'win32') {
     process.exit(1)
   })
   child.on('exit', (code, signal) => {
-    for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT']) process.removeAllListeners(name)
+    for (const name of ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGINT']) process.removeAllListeners(name)
     if (signal === null) process.exit(code ?? 1)
     process.kill(process.pid, signal)
   })

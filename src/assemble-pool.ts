@@ -1,48 +1,54 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import type { ConfigInForce } from './assemble-reload.ts'
 import type { WorkerStart } from './assemble-worker.ts'
 import { systemClock } from './base/clock.ts'
 import { MetricSheet } from './base/metric-sheet.ts'
 import type { GatewayConfig } from './config/gateway-config.ts'
 import { AssertionKeys } from './control-path/assertion-keys.ts'
+import type { TargetHealth } from './control-path/health-checker.ts'
 import type { TrustStore } from './control-path/store-port.ts'
 import { updateMeta } from './control-path/update-meta.ts'
-import { WorkerPool } from './control-path/worker-pool.ts'
+import { type WorkerPlace, WorkerPool } from './control-path/worker-pool.ts'
 import type { RefusalRecord, UnknownOutcome } from './data-path/ports.ts'
-import { describeRefusal, describeUnknownOutcome, gatewayActor } from './observe/audit-event.ts'
-import type { AuditLog } from './observe/audit-log.ts'
+import { clearSlot, createSharedCounts } from './data-path/shared-counts.ts'
+import { type AuditEvent, describeRefusal, describeUnknownOutcome, gatewayActor } from './observe/audit-event.ts'
 import type { Log } from './observe/log.ts'
-import { createMetricLayout, type MetricNames } from './observe/metric-table.ts'
 import type { Metrics } from './observe/metrics-page.ts'
+import type { SocketSource } from './supervise/socket-source.ts'
 import type { SharedFreshness } from './trust/freshness.ts'
 import type { SharedIndex } from './trust/revocation-index.ts'
+import type { DoorSocket } from './trust/worker-messages.ts'
 
 /** The data workers of one gateway. */
 export type DataWorkerPool = WorkerPool<RefusalRecord, UnknownOutcome>
 
 export type PoolParts = {
-  readonly config: GatewayConfig
+  readonly inForce: ConfigInForce
   readonly log: Log
   readonly store: TrustStore
   readonly metrics: Metrics
-  readonly names: MetricNames
-  readonly audit: AuditLog
+  readonly audit: { record(event: AuditEvent): void }
   readonly index: SharedIndex
   readonly freshness: SharedFreshness
-  readonly startedAtMs: number
+  readonly sockets: SocketSource
+  /** What the active checks say now. */
+  readonly targetHealth: () => readonly TargetHealth[]
   /** Workers that end now were meant to. */
   readonly isEnding: () => boolean
 }
 
 /** The pool, not started yet, with the secrets and keys its workers share; `close` ends what renews them. */
 export async function createPool(parts: PoolParts): Promise<{ pool: DataWorkerPool; close: () => void }> {
-  const { config, log, store } = parts
+  const { log, store } = parts
+  const { config } = parts.inForce
   const startOf = createWorkerStart(parts, await sealingSecretOf(config, store))
   let keys: AssertionKeys | undefined
   const pool: DataWorkerPool = new WorkerPool({
     module: new URL('./assemble-worker.ts', import.meta.url),
-    count: 1,
-    startOf: (_slot, id) => startOf(id),
+    count: config.workers,
+    sockets: () => takeDoorSockets(config, parts.sockets),
+    startOf,
     answer: (loginId, key) => store.lookUp(loginId, key),
     audit: (notes, dropped) => {
       for (const note of notes) {
@@ -52,7 +58,10 @@ export async function createPool(parts: PoolParts): Promise<{ pool: DataWorkerPo
       parts.audit.record({ event: 'audit_records_dropped', actor: gatewayActor, detail: { records: dropped } })
     },
     workerEnded: (id, why) => noteWorkerEnd(parts, id, why),
-    firstCalls: () => (keys === undefined ? [] : [{ type: 'assertion_keys', ...keys.current }]),
+    firstCalls: () => [
+      ...(keys === undefined ? [] : [{ type: 'assertion_keys', ...keys.current } as const]),
+      ...parts.targetHealth().map((health) => ({ type: 'target_health', ...health }) as const),
+    ],
   })
   const { assertion } = config.identity
   if (assertion !== undefined) {
@@ -67,25 +76,45 @@ export async function createPool(parts: PoolParts): Promise<{ pool: DataWorkerPo
   return { pool, close: () => keys?.close() }
 }
 
-function createWorkerStart(parts: PoolParts, sealingSecret: Buffer | undefined): (id: string) => WorkerStart {
-  const { config, metrics, names } = parts
-  const layout = createMetricLayout(names)
+function createWorkerStart(parts: PoolParts, sealingSecret: Buffer | undefined): (place: WorkerPlace) => WorkerStart {
+  const { inForce, metrics } = parts
+  const { config } = inForce
   const ticketSecret = randomBytes(32)
-  return (id) => {
+  const { certificate, public: publicDoor } = config.doors
+  const doorNames = [...certificate.map(({ name }) => name), ...(publicDoor === undefined ? [] : [publicDoor.name])]
+  const counts = createSharedCounts(config.workers, doorNames)
+  return ({ slot, id, sockets }) => {
+    clearSlot(counts, slot)
+    const { layout } = metrics
     const sheet = MetricSheet.create(layout)
     metrics.addWorker(id, sheet)
     return {
-      config,
+      config: inForce.config,
       index: parts.index,
       freshness: parts.freshness,
-      metricNames: names,
+      metricLayout: layout,
       metricBuffer: sheet.buffer,
       sealingSecret,
       ticketSecret,
-      startedAtMs: parts.startedAtMs,
+      checkedAtMs: inForce.checkedAtMs,
       accessLogFile: accessLogPath(config),
+      slot,
+      counts,
+      sockets,
     }
   }
+}
+
+/** A duplicate for one worker of each socket that clients come through. */
+async function takeDoorSockets({ doors }: GatewayConfig, source: SocketSource): Promise<readonly DoorSocket[]> {
+  const all = [...doors.certificate, ...(doors.public === undefined ? [] : [doors.public])]
+  const wanted = all.flatMap(({ name, listen }) => listen.map((address, position) => ({ name, address, position })))
+  return Promise.all(
+    wanted.map(async ({ name, address, position }) => {
+      const { handle, port } = await source.take(address, { door: name, position })
+      return { door: name, host: address.host, port, fd: handle.fd }
+    }),
+  )
 }
 
 function noteWorkerEnd({ metrics, log, audit, isEnding }: PoolParts, id: string, why: string): void {

@@ -1,70 +1,64 @@
-import { BlockList, isIP } from 'node:net'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { assert } from './base/assert.ts'
+import { createDoorSet, type DoorSet, type WorkerParts } from './assemble-doors.ts'
 import { systemClock } from './base/clock.ts'
+import type { MetricLayout } from './base/metric-sheet.ts'
 import { TickClock } from './base/tick-clock.ts'
-import type { CertificateDoorConfig, GatewayConfig, PublicDoorConfig } from './config/gateway-config.ts'
+import type { GatewayConfig } from './config/gateway-config.ts'
 import { AdmissionLimits } from './data-path/admission-limits.ts'
 import { AssertionSigner } from './data-path/assertion.ts'
 import { AuditNotes } from './data-path/audit-notes.ts'
 import { Batch } from './data-path/batch.ts'
 import { Deadlines } from './data-path/deadlines.ts'
 import { DirectoryClient, type DirectoryQuestion } from './data-path/directory-client.ts'
-import type { Door } from './data-path/door.ts'
-import { createDoorContexts } from './data-path/door-context.ts'
 import { DoorListener } from './data-path/door-listener.ts'
-import { normaliseHost } from './data-path/host-check.ts'
-import { OwnPages, ownPrefix } from './data-path/own-pages.ts'
 import type { RefusalRecord, UnknownOutcome } from './data-path/ports.ts'
-import { CertificateReader } from './data-path/presented-certificate.ts'
 import { createRequestIds } from './data-path/request-id.ts'
-import { createDateField } from './data-path/response-headers.ts'
 import { CookieSealer } from './data-path/sealed-cookies.ts'
-import { UpstreamPool } from './data-path/upstream-pool.ts'
+import { DoorCounts, type SharedCounts } from './data-path/shared-counts.ts'
+import { UpgradeCounts } from './data-path/upgrade-counts.ts'
 import { createAccessLog } from './observe/access-log.ts'
 import { watchLoopDelay } from './observe/loop-delay.ts'
-import { createMetricLayout, type MetricNames } from './observe/metric-table.ts'
 import { createWorkerMetrics, type WorkerMetrics } from './observe/worker-metrics.ts'
-import { pageHeaders } from './portal/page-style.ts'
-import { createPages } from './portal/pages.ts'
-import type { TrustState } from './trust/admit.ts'
+import { adoptSocket } from './supervise/socket-handle.ts'
 import type { DirectoryAnswer } from './trust/directory-answer.ts'
-import { Freshness, type SharedFreshness } from './trust/freshness.ts'
+import type { SharedFreshness } from './trust/freshness.ts'
 import { LiveConnections, summarise } from './trust/live-connections.ts'
 import { RevocationIndex, type SharedIndex } from './trust/revocation-index.ts'
-import type { ControlMessage, WorkerCall, WorkerMessage } from './trust/worker-messages.ts'
-import { type IssuingCa, readIssuingCa } from './x509/issuing-ca.ts'
+import type { ControlMessage, DoorSocket, WorkerCall, WorkerMessage } from './trust/worker-messages.ts'
 
 /** What the control thread gives a data worker at its start. */
 export type WorkerStart = {
   readonly config: GatewayConfig
   readonly index: SharedIndex
   readonly freshness: SharedFreshness
-  readonly metricNames: MetricNames
+  readonly metricLayout: MetricLayout
   readonly metricBuffer: SharedArrayBuffer
   /** Shared by all gateways of one store; undefined when no cookies are sealed. */
   readonly sealingSecret: Uint8Array | undefined
   readonly ticketSecret: Uint8Array
-  /** When the gateway started: issuers were checked then, and one that has expired since must not keep a new worker down. */
-  readonly startedAtMs: number
+  /** When the configuration's issuers were checked: one that has expired since must not keep a new worker down. */
+  readonly checkedAtMs: number
   /** Path of the access log, `-`, or undefined. */
   readonly accessLogFile: string | undefined
+  /** Which of the workers' places this one has: its replacement has the same. */
+  readonly slot: number
+  /** What all workers count together. */
+  readonly counts: SharedCounts
+  /** This worker's own duplicates of the doors' listening sockets. */
+  readonly sockets: readonly DoorSocket[]
 }
 
+/** What the control thread gives a worker for a new configuration. */
+export type WorkerReload = Pick<WorkerStart, 'config' | 'metricLayout' | 'metricBuffer' | 'checkedAtMs'>
+
 type Message = WorkerMessage<RefusalRecord, UnknownOutcome>
-
-type SharedParts = Omit<
-  Door,
-  'name' | 'certificates' | 'hostNames' | 'defaultHost' | 'alternateAuthorities' | 'admission' | 'ownPages'
->
-
-const usualMethods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']
 
 /** One data worker: its doors, its upstream connections, its live connections. */
 class DataWorker {
   readonly #start: WorkerStart
   readonly #port: MessagePort
-  readonly #listeners: DoorListener[] = []
+  readonly #sockets: readonly { readonly door: string; readonly handle: object }[]
+  readonly #listeners = new Map<string, DoorListener>()
   readonly #clock = new TickClock(systemClock)
   readonly #batch = new Batch(this.#clock)
   readonly #deadlines = new Deadlines(this.#clock)
@@ -76,144 +70,121 @@ class DataWorker {
   #connections = 0
   #draining = false
   #jwks = '{"keys":[]}'
+  readonly #metrics: WorkerMetrics
+  readonly #admissions = new Map<string, AdmissionLimits>()
+  readonly #parts: WorkerParts
+  #current: DoorSet | undefined
+  #prepared: { readonly reload: WorkerReload; readonly doors: DoorSet } | undefined
 
   constructor(start: WorkerStart, port: MessagePort) {
+    // Before anything can fail: from here on they are closed when this thread ends, however it ends.
+    this.#sockets = start.sockets.map(({ door, fd }) => ({ door, handle: adoptSocket(fd) }))
     this.#start = start
     this.#port = port
     const { config } = start
     this.#directory = config.directory === 'none' ? undefined : new DirectoryClient((question) => this.#ask(question))
     const { assertion } = config.identity
     this.#signer = assertion && new AssertionSigner(assertion, systemClock)
+    this.#metrics = createWorkerMetrics(start.metricLayout, start.metricBuffer)
+    this.#parts = this.#createParts()
     port.on('message', (message: ControlMessage) => this.#receive(message))
   }
 
-  async open(): Promise<void> {
-    const { config, metricNames, metricBuffer } = this.#start
-    const metrics = createWorkerMetrics(createMetricLayout(metricNames), metricBuffer)
-    watchLoopDelay((p99, max) => metrics.eventLoopDelay(p99, max))
-    const shared = this.#sharedParts(metrics)
-    const issuers = new Map(
-      config.issuers.map((issuer) => [issuer.name, readIssuingCa(issuer, this.#start.startedAtMs)]),
-    )
-    const addresses = []
-    for (const door of config.doors.certificate) {
-      const doorIssuers = door.issuers.map((name) => issuers.get(name)).filter((issuer) => issuer !== undefined)
-      assert(doorIssuers.length > 0, `door ${door.name} has issuers`)
-      addresses.push(...(await this.#openDoor(door, doorIssuers, shared)))
-    }
-    if (config.doors.public !== undefined)
-      addresses.push(...(await this.#openDoor(config.doors.public, undefined, shared)))
-    this.#send({ type: 'ready', addresses })
+  /** Makes all that its doors need; they stay closed. */
+  prepare(): void {
+    const { config, checkedAtMs } = this.#start
+    watchLoopDelay((p99, max) => this.#metrics.eventLoopDelay(p99, max))
+    this.#current = createDoorSet(config, this.#parts, { checkedAtMs, previous: undefined })
+    for (const [name, { door, contexts }] of this.#current.doors)
+      this.#listeners.set(name, new DoorListener(door, contexts))
+    this.#send({ type: 'ready' })
   }
 
-  /** What all doors of this worker have in common. */
-  #sharedParts(metrics: WorkerMetrics): SharedParts {
-    const { config, accessLogFile, sealingSecret } = this.#start
-    const { limits, institution, timeZone, http, identity } = config
-    const upstream = new URL(config.upstream.url)
-    const date = createDateField(() => this.#clock.nowMs())
-    const hsts = http.hstsSeconds > 0 ? `max-age=${http.hstsSeconds}` : undefined
-    const headLimits = { ...limits, knownMethods: new Set([...usualMethods, ...http.extraMethods]) }
-    const pool = new UpstreamPool({
-      name: 'app',
-      host: upstream.hostname.replace(/^\[|\]$/g, ''),
-      port: Number(upstream.port || 80),
-      limits,
-      clock: this.#clock,
-      deadlines: this.#deadlines,
-      batch: this.#batch,
-      metrics,
-    })
-    const sealer =
-      sealingSecret === undefined
-        ? undefined
-        : new CookieSealer({ names: identity.sealCookies, secret: Buffer.from(sealingSecret), clock: this.#clock })
-    const notes = new AuditNotes((batch, dropped) => this.#send({ type: 'audit', notes: batch, dropped }))
-    const accessLog =
-      accessLogFile === undefined
-        ? undefined
-        : createAccessLog({
-            file: accessLogFile,
-            queryStrings: config.accessLog.queryStrings,
-            clock: this.#clock,
-            onDrop: (lines) => metrics.accessLogDropped(lines),
-          })
+  #createParts(): WorkerParts {
+    const { config, accessLogFile, sealingSecret, index, freshness, ticketSecret, counts, slot } = this.#start
+    const metrics = this.#metrics
+    const { sealCookies } = config.identity
+    const clock = this.#clock
+    const deadlines = this.#deadlines
     return {
-      limits,
-      headLimits,
-      trust: this.#trustState(),
-      directory: this.#directory,
-      services: { clock: this.#clock, renewalDueDays: identity.renewalDueDays, signer: this.#signer, sealer },
-      exchanges: { pool, batch: this.#batch, limits, headLimits, hsts, date, clock: this.#clock, metrics },
-      pages: createPages(institution, { timeZone }),
-      pageFields: pageHeaders.flat(),
-      trustedForwarders: http.trustedForwarders.length === 0 ? undefined : blockList(http.trustedForwarders),
-      deadlines: this.#deadlines,
+      clock,
       batch: this.#batch,
-      clock: this.#clock,
+      deadlines,
       metrics,
-      accessLog,
-      audit: notes,
-      hsts,
+      index: new RevocationIndex(index),
+      freshness,
+      live: this.#live,
+      directory: this.#directory,
+      signer: this.#signer,
+      sealer: sealingSecret && new CookieSealer({ names: sealCookies, secret: Buffer.from(sealingSecret), clock }),
+      ticketSecret,
+      audit: new AuditNotes((batch, dropped) => this.#send({ type: 'audit', notes: batch, dropped })),
+      accessLog: accessLogFile === undefined ? undefined : this.#openAccessLog(accessLogFile),
+      upgrades: new UpgradeCounts(counts.upgrades, slot),
+      admissionOf: (door) => this.#admissionOf(door),
       nextRequestIds: createRequestIds(),
       nextConnectionId: () => ++this.#connections,
       isDraining: () => this.#draining,
+      jwks: () => this.#jwks,
     }
   }
 
-  #trustState(): TrustState {
-    const { config, index, freshness } = this.#start
-    return {
+  #openAccessLog(file: string) {
+    return createAccessLog({
+      file,
+      queryStrings: this.#start.config.accessLog.queryStrings,
       clock: this.#clock,
-      index: new RevocationIndex(index),
-      freshness: new Freshness(freshness, { clock: this.#clock, ...config.revocation }),
-      live: this.#live,
-      directory: config.directory !== 'none',
-      mustBeRegistered: config.certificates.mustBeRegistered,
-    }
+      onDrop: (lines) => this.#metrics.accessLogDropped(lines),
+    })
   }
 
-  async #openDoor(
-    config: CertificateDoorConfig | PublicDoorConfig,
-    issuers: readonly IssuingCa[] | undefined,
-    shared: SharedParts,
-  ) {
-    const hostNames = config.hostNames.map((name) => normaliseHost(name)).filter((name) => name !== undefined)
-    const ownPages = new OwnPages()
-    if (issuers === undefined) {
-      ownPages.set(`${ownPrefix}jwks.json`, () => ({
-        status: 200,
-        contentType: 'application/jwk-set+json',
-        body: this.#jwks,
-      }))
-    }
-    const door: Door = {
-      ...shared,
-      name: config.name,
-      certificates:
-        issuers && 'loginId' in config
-          ? new CertificateReader({
-              issuers,
-              loginId: config.loginId,
-              rsaBitsMin: this.#start.config.certificates.rsaBitsMin,
-            })
-          : undefined,
-      hostNames: new Set(hostNames),
-      defaultHost: hostNames[0] ?? 'localhost',
-      alternateAuthorities: 'alternateAuthorities' in config ? config.alternateAuthorities : [],
-      admission: new AdmissionLimits(shared.limits, this.#clock),
-      ownPages,
-    }
-    const resumption = 'resumption' in config && config.resumption.enabled ? config.resumption : undefined
-    const contexts = createDoorContexts({
-      name: config.name,
-      serverCertificates: config.serverCertificates,
-      issuers,
-      resumption: resumption && { ...resumption, ticketSecret: Buffer.from(this.#start.ticketSecret) },
+  /** Who is at a door stays counted, whatever its configuration becomes. */
+  #admissionOf(door: string): AdmissionLimits {
+    const known = this.#admissions.get(door)
+    if (known !== undefined) return known
+    const { config, counts, slot } = this.#start
+    const admission = new AdmissionLimits({
+      limits: config.limits,
+      clock: this.#clock,
+      deadlines: this.#deadlines,
+      counts: new DoorCounts(counts, { door, slot }),
     })
-    const listener = new DoorListener(door, contexts)
-    this.#listeners.push(listener)
-    return listener.listen(config.listen)
+    this.#admissions.set(door, admission)
+    return admission
+  }
+
+  /** Builds everything a new configuration needs, beside what runs. */
+  #prepareReload(reload: WorkerReload): void {
+    this.#abandonReload()
+    const doors = createDoorSet(reload.config, this.#parts, {
+      checkedAtMs: reload.checkedAtMs,
+      previous: this.#current,
+    })
+    this.#prepared = { reload, doors }
+  }
+
+  /** Uses what was prepared, in one turn. Returns how many connections were cut for it. */
+  #commitReload(): number {
+    const prepared = this.#prepared
+    if (prepared === undefined) return 0
+    this.#prepared = undefined
+    const { reload, doors } = prepared
+    this.#clock.refresh()
+    this.#metrics.useSheet(reload.metricLayout, reload.metricBuffer)
+    const former = this.#current
+    this.#current = doors
+    for (const admission of this.#admissions.values()) admission.reconfigure(reload.config.limits)
+    let cut = 0
+    for (const [name, { door, contexts }] of doors.doors)
+      cut += this.#listeners.get(name)?.reconfigure(door, contexts) ?? 0
+    if (former !== undefined) retireUpstreams(former, doors)
+    for (const group of doors.upstreams.values()) group.use()
+    return cut
+  }
+
+  #abandonReload(): void {
+    if (this.#prepared !== undefined) retireUpstreams(this.#prepared.doors, this.#current)
+    this.#prepared = undefined
   }
 
   #receive(message: ControlMessage): void {
@@ -222,7 +193,15 @@ class DataWorker {
       this.#asked.delete(message.id)
       return
     }
-    this.#call(message.call).then((value) => this.#send({ type: 'done', id: message.id, value }))
+    const { id, call } = message
+    this.#call(call).then(
+      (value) => this.#send({ type: 'done', id, value }),
+      (error: unknown) => {
+        // Only a configuration may turn out to be unusable; every other fault is a defect, and ends the worker.
+        if (call.type !== 'reload_prepare') throw error
+        this.#send({ type: 'failed', id, message: error instanceof Error ? error.message : String(error) })
+      },
+    )
   }
 
   async #call(call: WorkerCall) {
@@ -244,9 +223,26 @@ class DataWorker {
         this.#jwks = call.jwks
         await this.#signer?.use(JSON.parse(call.privateJwk))
         return 0
+      case 'target_health':
+        this.#current?.upstreams.get(call.upstream)?.setHealth(call.target, call.healthy)
+        this.#prepared?.doors.upstreams.get(call.upstream)?.setHealth(call.target, call.healthy)
+        return 0
+      case 'reload_prepare':
+        this.#prepareReload(call.reload as WorkerReload)
+        return 0
+      case 'reload_commit':
+        return this.#commitReload()
+      case 'reload_abandon':
+        this.#abandonReload()
+        return 0
+      case 'open_doors':
+        for (const [door, listener] of this.#listeners) {
+          await listener.listen(this.#sockets.flatMap((socket) => (socket.door === door ? [socket.handle] : [])))
+        }
+        return 0
       case 'drain':
         this.#draining = true
-        await Promise.all(this.#listeners.map((listener) => listener.drain()))
+        await Promise.all([...this.#listeners.values()].map((listener) => listener.drain(call.idleMs)))
         return 0
     }
   }
@@ -281,17 +277,11 @@ class DataWorker {
   }
 }
 
-/** CIDR ranges and single addresses, checked by the configuration. */
-function blockList(ranges: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const range of ranges) {
-    const [address = '', prefix] = range.split('/')
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    list.addSubnet(address, prefix === undefined ? (family === 'ipv6' ? 128 : 32) : Number(prefix), family)
-  }
-  return list
+/** Ends the upstreams of a configuration that is not used, but for those that another one goes on with. */
+function retireUpstreams({ upstreams }: DoorSet, kept: DoorSet | undefined): void {
+  for (const [name, group] of upstreams) if (kept?.upstreams.get(name) !== group) group.retire()
 }
 
 if (parentPort !== null) {
-  await new DataWorker(workerData as WorkerStart, parentPort).open()
+  new DataWorker(workerData as WorkerStart, parentPort).prepare()
 }

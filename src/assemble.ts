@@ -1,52 +1,92 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { startAdminDoor } from './admin/admin-door.ts'
+import type { AdminDoor } from './admin/admin-door.ts'
 import { adminRoutes } from './admin/routes.ts'
+import { Holdings } from './assemble-holdings.ts'
+import { createListenerStarts } from './assemble-listeners.ts'
 import { createPool, type DataWorkerPool } from './assemble-pool.ts'
+import { ConfigInForce, type ConfigSource, ConfigWatch, createReloader } from './assemble-reload.ts'
+import { createRefresh, identifyIssuers, perConfig } from './assemble-reports.ts'
 import { systemClock } from './base/clock.ts'
 import { GatewayError } from './base/errors.ts'
 import type { GatewayConfig } from './config/gateway-config.ts'
 import { Follower } from './control-path/follow.ts'
+import { HealthChecker } from './control-path/health-checker.ts'
 import { createPublisher } from './control-path/publish.ts'
+import type { ReloadCause, Reloader, ReloadResult } from './control-path/reload.ts'
 import type { TrustStore } from './control-path/store-port.ts'
 import type { LifecyclePorts } from './lifecycle/ports.ts'
 import { type DirectorySeed, seedDirectory } from './lifecycle/seed-directory.ts'
-import { gatewayActor } from './observe/audit-event.ts'
-import { AuditLog } from './observe/audit-log.ts'
-import type { Log } from './observe/log.ts'
+import { type AuditEvent, gatewayActor } from './observe/audit-event.ts'
+import type { LevelledLog } from './observe/log.ts'
 import { watchLoopDelay } from './observe/loop-delay.ts'
-import { createMetricLayout, type MetricNames } from './observe/metric-table.ts'
+import { nameMetrics } from './observe/metric-names.ts'
+import { createMetricLayout } from './observe/metric-table.ts'
 import { createMetrics, type Metrics } from './observe/metrics-page.ts'
-import { type Readiness, startOpsListener } from './observe/ops-listener.ts'
+import type { Readiness } from './observe/ops-listener.ts'
 import { EmbeddedStore } from './store/embedded/embedded-store.ts'
-import { lockStateFolder } from './store/embedded/state-lock.ts'
-import type { TrustState } from './trust/admit.ts'
+import { AuditOutlet } from './supervise/audit-outlet.ts'
+import type { SocketSource } from './supervise/socket-source.ts'
 import { createFreshness, Freshness } from './trust/freshness.ts'
-import { inspectCertificate } from './trust/inspect.ts'
-import { LiveConnections } from './trust/live-connections.ts'
+import type { ConnectionSummary } from './trust/live-connections.ts'
 import { RevocationIndexWriter } from './trust/revocation-index.ts'
-import type { DoorAddress } from './trust/worker-messages.ts'
-import { type CertificateKey, issuerIdOf } from './x509/certificate-key.ts'
-import { readIssuingCa } from './x509/issuing-ca.ts'
-import { readPemCertificate } from './x509/read-pem-certificate.ts'
+import type { DoorAddress, WorkerCall } from './trust/worker-messages.ts'
 
 export type GatewayOptions = {
   readonly config: GatewayConfig
-  readonly log: Log
+  /** Where it came from, for reloads. */
+  readonly source: ConfigSource
+  readonly log: LevelledLog
   readonly version: string
+  /** Where listening sockets come from. */
+  readonly sockets: SocketSource
   /** Sample contracts, users and certificates to put into the directory before the doors open. */
   readonly seed?: DirectorySeed
-  /** Called once the state folder is this process's own, before any door opens. */
+  /**
+   * Another gateway process has the state folder and serves its doors: everything is made beside it, and what only one may hold is
+   * taken after `beforeDoors`. Default false: the state folder is taken first of all.
+   */
+  readonly beside?: boolean
+  /** Called when all that takes time is done; the doors open when it resolves. */
   readonly beforeDoors?: () => Promise<void>
+  /** Has another process write audit records once this one has released the log. */
+  readonly sendAudit?: (records: readonly AuditEvent[], dropped: number) => void
+  /** Puts a question to gateway processes of the same state folder that are draining. */
+  readonly askRetiring?: (question: ConnectionQuestion) => Promise<readonly unknown[]>
+  /** The process that people end to end this one; default this process. */
+  readonly holderPid?: number
 }
+
+/** Which connections: those of a login ID, or the oldest ones. */
+export type ConnectionQuestion =
+  | { readonly kind: 'login_id'; readonly loginId: string }
+  | { readonly kind: 'oldest'; readonly max: number }
 
 /** A running gateway. */
 export type Gateway = {
   readonly addresses: readonly DoorAddress[]
   readonly metrics: Metrics
   readiness(): Readiness
-  /** Lets requests in progress end, at most for `drainTimeoutMs`, then stops everything. */
-  drain(): Promise<void>
+  /** Reads the configuration again and puts it in force, whole or not at all. */
+  reload(cause: ReloadCause): Promise<ReloadResult>
+  /** Unit: milliseconds. */
+  readonly drainTimeoutMs: number
+  /**
+   * Lets go of what only one process may hold: state folder, audit log, ops and admin listeners; the doors stay open. Rejects if it
+   * cannot. Audit records are sent away from then on.
+   */
+  release(): Promise<void>
+  /** Takes again what was released. */
+  takeBack(): Promise<void>
+  /** Writes audit records that another process could not, and notes those that it lost. */
+  takeAudit(records: readonly unknown[], dropped: number): void
+  /** Answers a `ConnectionQuestion` of another process with `ConnectionSummary`s. */
+  answer(question: unknown): Promise<readonly unknown[]>
+  /**
+   * Accepts no more and lets requests in progress end, at most for `drainTimeoutMs`; `stop` is called next. Idle connections are
+   * closed at once; with a `successor`, which serves the same clients, they have half of that time for another request.
+   */
+  drain(options?: { successor: boolean }): Promise<void>
   /** Stops everything at once. */
   stop(): Promise<void>
 }
@@ -78,67 +118,83 @@ class Assembly {
   readonly #index = new RevocationIndexWriter()
   readonly #sharedFreshness = createFreshness()
   readonly #freshness: Freshness
-  readonly #startedAtMs = systemClock.nowMs()
+  readonly #inForce: ConfigInForce
+  readonly #watch: ConfigWatch
+  readonly #audit = new AuditOutlet<AuditEvent>()
+  #adminDoor: AdminDoor | undefined
   #draining = false
 
   constructor(options: GatewayOptions, undo: Undo) {
     this.#options = options
     this.#undo = undo
+    this.#inForce = new ConfigInForce(options.config, systemClock.nowMs())
+    // From now on: a start beside another process may take minutes.
+    this.#watch = new ConfigWatch(options.source.files, options.log)
+    undo.push(() => this.#watch.close())
     this.#freshness = new Freshness(this.#sharedFreshness, { clock: systemClock, ...options.config.revocation })
   }
 
   async start(): Promise<Gateway> {
-    const { config, log, seed } = this.#options
-    const lock = lockStateFolder(config.stateFolder)
-    this.#undo.push(() => lock.release())
-    const { metrics, names } = this.#startMetrics()
-    const audit = await AuditLog.open({
-      file: join(config.stateFolder, config.auditLog.file),
-      clock: systemClock,
-      observer: metrics.control,
-      onFault: (fault) => log.error('audit log cannot be written', { error: fault.message }),
-    })
-    this.#undo.push(() => audit.close())
-    const store = await openStore(join(config.stateFolder, 'sekisho.db'), audit)
+    const { config, log, seed, beside = false } = this.#options
+    const audit = this.#audit
+    const metrics = this.#startMetrics()
+    const holdings = this.#createHoldings(metrics)
+    if (!beside) await holdings.takeState()
+    const store = await openStore(join(config.stateFolder, 'sekisho.db'), beside || holdings.auditedSeq > 0)
     this.#undo.push(() => store.close())
     const { pool, close } = await createPool({
-      config,
+      inForce: this.#inForce,
       log,
       store,
       metrics,
-      names,
       audit,
       index: this.#index.shared,
       freshness: this.#sharedFreshness,
-      startedAtMs: this.#startedAtMs,
+      targetHealth: () => health.current(),
+      sockets: this.#options.sockets,
       isEnding: () => this.#draining,
     })
     this.#undo.push(close, () => {
       this.#draining = true
       return pool.stop()
     })
-    const follower = this.#startFollower({ store, pool, metrics, audit })
+    const health = this.#startHealthChecks((call) => pool.call(call))
+    const follower = this.#startFollower({ store, pool, metrics })
     await follower.ready()
     const publisher = createPublisher({ store, follower })
-    if (seed !== undefined) await seedDirectory(seed, { store, publisher })
-    await this.#options.beforeDoors?.()
-    const gateway = this.#gateway(metrics, pool, audit)
-    this.#reportTo(metrics, follower)
-    await this.#startOps(metrics, gateway)
+    // The one beside which this starts has done it.
+    if (seed !== undefined && !beside) await seedDirectory(seed, { store, publisher })
     await pool.start()
-    const lifecycle: LifecyclePorts = {
-      store,
-      publisher,
-      workers: pool,
-      issuers: config.issuers.map(({ name, certificatePem }) => ({
-        name,
-        issuerId: issuerIdOf(readPemCertificate(certificatePem).publicKeyDer),
-      })),
-      directory: config.directory,
-      audit: (event) => audit.record(event),
-      nowMs: () => systemClock.nowMs(),
-    }
-    await this.#startAdmin({ lifecycle, pool, follower, metrics, store })
+    await holdings.claimSockets()
+    await this.#options.beforeDoors?.()
+    await holdings.takeState()
+    const reloader = this.#startReloads({ metrics, pool, health, holdings })
+    const gateway = this.#gateway({ metrics, pool, holdings, reloader })
+    this.#reportTo(metrics, follower)
+    const lifecycle = this.#lifecycle({ store, publisher, pool })
+    this.#undo.push(() => holdings.closeListeners())
+    await holdings.openListeners(
+      createListenerStarts({
+        inForce: this.#inForce,
+        log,
+        version: this.#options.version,
+        metrics,
+        readiness: gateway.readiness,
+        connections: (max) => this.#connections({ kind: 'oldest', max }, pool),
+        lifecycle,
+        pool,
+        follower,
+        store,
+        index: this.#index,
+        freshness: this.#freshness,
+        reloader,
+        adminOpened: (door) => {
+          this.#adminDoor = door
+        },
+      }),
+    )
+    await pool.open()
+    log.info('data workers started', { workers: pool.running })
     audit.record({
       event: 'gateway_started',
       actor: gatewayActor,
@@ -147,52 +203,93 @@ class Assembly {
     return gateway
   }
 
-  #startMetrics(): { metrics: Metrics; names: MetricNames } {
-    const { config, version } = this.#options
-    const { certificate, public: publicDoor } = config.doors
-    const names: MetricNames = {
-      doors: [...certificate.map(({ name }) => name), ...(publicDoor === undefined ? [] : [publicDoor.name])],
-      routes: ['app', 'own', 'refused'],
-      upstreams: ['app'],
-      issuers: config.issuers.map(({ name }) => name),
-      serverCertificates: serverCertificatesOf(config).map(({ name }) => name),
-      adminRoutes: [...new Set([...adminRoutes.map(({ path }) => path), 'none'])],
-      build: { version, node: process.versions.node, openssl: process.versions.openssl ?? '' },
+  #startHealthChecks(call: (call: WorkerCall) => Promise<unknown>): HealthChecker {
+    const { config, log } = this.#options
+    const health = new HealthChecker({
+      upstreams: config.upstreams,
+      changed: (changed) => {
+        log.warn(changed.healthy ? 'a target is healthy' : 'a target is unhealthy', changed)
+        void call({ type: 'target_health', ...changed })
+      },
+    })
+    this.#undo.push(() => health.close())
+    return health
+  }
+
+  #startReloads(parts: {
+    metrics: Metrics
+    pool: DataWorkerPool
+    health: HealthChecker
+    holdings: Holdings
+  }): Reloader {
+    const { source, log, version } = this.#options
+    const reloader = createReloader({
+      ...parts,
+      inForce: this.#inForce,
+      source,
+      watch: this.#watch,
+      log,
+      names: metricNamesBeside(version),
+      freshness: this.#freshness,
+      admin: () => this.#adminDoor,
+      audit: (event) => this.#audit.record(event),
+      // While it drains too: whom a new configuration does not trust is cut wherever they are.
+      isServing: () => parts.holdings.held || this.#draining,
+    })
+    this.#undo.push(() => reloader.close())
+    return reloader
+  }
+
+  #createHoldings(metrics: Metrics): Holdings {
+    const { config, log, sockets, holderPid = process.pid, sendAudit = () => {} } = this.#options
+    const holdings = new Holdings({ config, log, metrics, audit: this.#audit, sendAudit, sockets, holderPid })
+    this.#undo.push(() => holdings.closeState())
+    return holdings
+  }
+
+  #lifecycle(parts: Pick<LifecyclePorts, 'store' | 'publisher'> & { pool: DataWorkerPool }): LifecyclePorts {
+    const { config } = this.#options
+    const issuers = perConfig(this.#inForce, identifyIssuers)
+    return {
+      store: parts.store,
+      publisher: parts.publisher,
+      workers: { connectionsOf: (loginId) => this.#connections({ kind: 'login_id', loginId }, parts.pool) },
+      get issuers() {
+        return issuers()
+      },
+      directory: config.directory,
+      audit: (event) => this.#audit.record(event),
+      nowMs: () => systemClock.nowMs(),
     }
+  }
+
+  /** Here, and in processes that are draining: a revocation must reach those too. */
+  async #connections(question: ConnectionQuestion, pool: DataWorkerPool): Promise<readonly ConnectionSummary[]> {
+    const [own, retiring] = await Promise.all([
+      answerQuestion(question, pool),
+      this.#options.askRetiring?.(question) ?? [],
+    ])
+    const all = [...own, ...(retiring as readonly ConnectionSummary[])]
+    if (question.kind === 'login_id') return all
+    return all.sort((a, b) => a.openedAtMs - b.openedAtMs).slice(0, question.max)
+  }
+
+  #startMetrics(): Metrics {
+    const { config, version } = this.#options
+    const names = nameMetrics(config, metricNamesBeside(version))
     const metrics = createMetrics({ layout: createMetricLayout(names), refresh: () => this.#refreshMetrics() })
     const watch = watchLoopDelay((p99, max) => metrics.controlThread.eventLoopDelay(p99, max))
     this.#undo.push(() => watch.stop())
-    return { metrics, names }
+    return metrics
   }
 
   #refreshMetrics: () => void = () => {}
 
   #reportTo(metrics: Metrics, follower: Follower): void {
-    const { config } = this.#options
-    const server = serverCertificatesOf(config)
-    const issuers = config.issuers.map(({ name, certificatePem }) => ({
-      name,
-      notAfterMs: readPemCertificate(certificatePem).notAfterMs,
-    }))
-    const idOf = new Map(
-      config.issuers.map(({ name, certificatePem }) => [
-        name,
-        issuerIdOf(readPemCertificate(certificatePem).publicKeyDer),
-      ]),
-    )
-    this.#refreshMetrics = () => {
-      const { revocationsByIssuer, dataAgeMs } = follower.status()
-      for (const [name, id] of idOf) metrics.control.revocationEntries(name, revocationsByIssuer.get(id) ?? 0)
-      metrics.control.revocationDataAge(dataAgeMs / 1_000)
-      const daysLeft = (notAfterMs: number) => Math.floor((notAfterMs - systemClock.nowMs()) / 86_400_000)
-      for (const { name, notAfterMs } of server)
-        metrics.control.certificateDaysLeft('server', name, daysLeft(notAfterMs))
-      for (const { name, notAfterMs } of issuers)
-        metrics.control.certificateDaysLeft('issuer', name, daysLeft(notAfterMs))
-    }
+    this.#refreshMetrics = createRefresh({ inForce: this.#inForce, follower, control: metrics.control })
   }
 
-  #startFollower(parts: { store: TrustStore; pool: DataWorkerPool; metrics: Metrics; audit: AuditLog }) {
+  #startFollower(parts: { store: TrustStore; pool: DataWorkerPool; metrics: Metrics }) {
     const { config, log } = this.#options
     const follower = new Follower({
       store: parts.store,
@@ -201,7 +298,7 @@ class Assembly {
       workers: parts.pool,
       pollMs: config.revocation.pollMs,
       log,
-      audit: (event) => parts.audit.record(event),
+      audit: (event) => this.#audit.record(event),
       revocationsApplied: (count) => parts.metrics.control.revocationsApplied(count),
     })
     follower.start()
@@ -209,91 +306,30 @@ class Assembly {
     return follower
   }
 
-  async #startOps(metrics: Metrics, gateway: Gateway): Promise<void> {
-    const { config, log } = this.#options
-    if (config.doors.ops === undefined) return
-    const ops = await startOpsListener({
-      listen: config.doors.ops.listen,
-      metrics,
-      readiness: () => gateway.readiness(),
-      log,
-    })
-    this.#undo.push(() => ops.close())
-  }
-
-  async #startAdmin(parts: {
-    lifecycle: LifecyclePorts
-    pool: DataWorkerPool
-    follower: Follower
-    metrics: Metrics
-    store: TrustStore
-  }): Promise<void> {
-    const { config, log, version } = this.#options
-    if (config.doors.admin === undefined) return
-    const admin = await startAdminDoor({
-      ...config.doors.admin,
-      clock: systemClock,
-      log,
-      requestEnded: (route, status) => parts.metrics.control.adminRequestEnded(route, status),
-      services: {
-        lifecycle: parts.lifecycle,
-        connections: (max) => parts.pool.connections(max),
-        connectionsListMax: config.limits.liveConnectionsListMax,
-        inspect: (der) => this.#inspect(der, parts.store),
-        status: {
-          follower: parts.follower,
-          indexEntries: () => this.#index.size,
-          workersRunning: () => parts.pool.running,
-          versions: { sekisho: version, node: process.versions.node },
-        },
-      },
-    })
-    this.#undo.push(() => admin.close())
-  }
-
-  /** What each certificate door would say of a certificate. */
-  async #inspect(der: Uint8Array, store: TrustStore) {
-    const { config } = this.#options
-    const state: TrustState = {
-      clock: systemClock,
-      index: this.#index,
-      freshness: this.#freshness,
-      live: new LiveConnections(),
-      directory: config.directory !== 'none',
-      mustBeRegistered: config.certificates.mustBeRegistered,
-    }
-    const issuers = config.issuers.map((issuer) => readIssuingCa(issuer, this.#startedAtMs))
-    return Promise.all(
-      config.doors.certificate.map((door) => {
-        const rules = {
-          issuers: issuers.filter(({ name }) => door.issuers.includes(name)),
-          loginId: door.loginId,
-          rsaBitsMin: config.certificates.rsaBitsMin,
-        }
-        const lookUp = { state, answer: (loginId: string, key: CertificateKey) => store.lookUp(loginId, key) }
-        return inspectCertificate(der, { name: door.name, rules }, lookUp)
-      }),
-    )
-  }
-
-  #gateway(metrics: Metrics, pool: DataWorkerPool, audit: AuditLog): Gateway {
-    const { config } = this.#options
-    const stop = async () => {
-      this.#draining = true
-      await undoAll(this.#undo)
-    }
+  #gateway(parts: { metrics: Metrics; pool: DataWorkerPool; holdings: Holdings; reloader: Reloader }): Gateway {
+    const { metrics, pool, holdings, reloader } = parts
+    const { drainTimeoutMs } = this.#options.config.limits
     return {
       get addresses() {
         return pool.addresses
       },
       metrics,
       readiness: () => this.#readiness(pool),
-      stop,
-      drain: async () => {
+      reload: (cause) => reloader.reload(cause),
+      drainTimeoutMs,
+      release: () => holdings.release(),
+      takeBack: () => holdings.takeBack(),
+      // One program, whatever the version: what is not an event of this one is written as it came.
+      answer: (question) => answerQuestion(question as ConnectionQuestion, pool),
+      takeAudit: (records, dropped) => this.#audit.take(records as readonly AuditEvent[], dropped),
+      drain: async ({ successor } = { successor: false }) => {
         this.#draining = true
-        await within(pool.call({ type: 'drain' }), config.limits.drainTimeoutMs)
-        audit.record({ event: 'gateway_stopped', actor: gatewayActor, detail: { pid: process.pid } })
-        await stop()
+        await within(pool.drain(successor ? drainTimeoutMs / 2 : 0), drainTimeoutMs)
+        this.#audit.record({ event: 'gateway_stopped', actor: gatewayActor, detail: { pid: process.pid } })
+      },
+      stop: async () => {
+        this.#draining = true
+        await undoAll(this.#undo)
       },
     }
   }
@@ -313,12 +349,16 @@ class Assembly {
   }
 }
 
+function answerQuestion(question: ConnectionQuestion, pool: DataWorkerPool): Promise<readonly ConnectionSummary[]> {
+  return question.kind === 'oldest' ? pool.connections(question.max) : pool.connectionsOf(question.loginId)
+}
+
 /**
- * Opens the store. A missing one beside an audit log that has records was lost, and starting on an empty one would un-revoke
- * everything (invariant 6): that is an operator's decision.
+ * Opens the store. `hadOne`: the audit log has records, or another process is using it. A missing one was lost then, and starting
+ * on an empty one would un-revoke everything (invariant 6): that is an operator's decision.
  */
-async function openStore(file: string, audit: AuditLog): Promise<EmbeddedStore> {
-  if (!existsSync(file) && audit.head.seq > 0) {
+async function openStore(file: string, hadOne: boolean): Promise<EmbeddedStore> {
+  if (!existsSync(file) && hadOne) {
     throw new GatewayError(
       'store_unavailable',
       `Cannot start with an empty store as the audit log shows that there was one: ${file} is missing. Put it back from a backup, or move the audit log away to begin anew`,
@@ -337,17 +377,10 @@ async function within(promise: Promise<unknown>, durationMs: number): Promise<vo
   clearTimeout(timer)
 }
 
-function serverCertificatesOf(config: GatewayConfig) {
-  const { certificate, public: publicDoor, admin } = config.doors
-  const doors = [
-    ...certificate.map((door) => ({ name: door.name, certificates: door.serverCertificates })),
-    ...(publicDoor === undefined ? [] : [{ name: publicDoor.name, certificates: publicDoor.serverCertificates }]),
-    ...(admin === undefined ? [] : [{ name: 'admin', certificates: admin.serverCertificates }]),
-  ]
-  return doors.flatMap(({ name, certificates }) =>
-    certificates.map(({ certificatePem }, position) => ({
-      name: certificates.length === 1 ? name : `${name}-${position}`,
-      notAfterMs: readPemCertificate(certificatePem).notAfterMs,
-    })),
-  )
+/** Names of series that stand in no configuration. */
+function metricNamesBeside(version: string) {
+  return {
+    adminRoutes: [...new Set(adminRoutes.map(({ path }) => path))],
+    build: { version, node: process.versions.node, openssl: process.versions.openssl ?? '' },
+  }
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
+import { createSecureContext, type SecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
 import { GatewayError } from '../base/errors.ts'
 import type { AdminDoorConfig, Listen, ServerCertificateConfig } from '../config/gateway-config.ts'
@@ -15,6 +15,8 @@ import { problemOf } from './problem.ts'
 import { type AdminServices, findRoute } from './routes.ts'
 
 export type AdminDoorOptions = AdminDoorConfig & {
+  /** Bound sockets to listen on, in the order of `listen`, which the door closes. Default: it binds the addresses itself. */
+  readonly handles?: readonly object[]
   readonly services: AdminServices
   readonly clock: Clock
   readonly log: ControlLog
@@ -24,6 +26,11 @@ export type AdminDoorOptions = AdminDoorConfig & {
 
 export type AdminDoor = {
   readonly addresses: readonly Listen[]
+  /**
+   * Builds what other certificates and operator CAs need; the function returned puts them in use and never throws. Operators who are
+   * connected are judged by the new CAs from their next request on. Throws GatewayError `config_invalid`.
+   */
+  prepare(next: Pick<AdminDoorConfig, 'operatorIssuerPems' | 'serverCertificates'>): () => void
   /** Lets calls in progress end, for at most five seconds. */
   close(): Promise<void>
 }
@@ -41,16 +48,13 @@ const closeTimeoutMs = 5_000
  * TLS sessions are not resumed. Throws `config_invalid` for a CA that cannot be used, and what `listen` throws.
  */
 export async function startAdminDoor(options: AdminDoorOptions): Promise<AdminDoor> {
-  const issuers = options.operatorIssuerPems.map((certificatePem, position) =>
-    readIssuingCa({ name: `operators-${position}`, certificatePem, chainPems: [] }, options.clock.nowMs()),
-  )
-  const door = new Door(options, issuers)
+  const door = new Door(options)
   const servers: Server[] = []
   try {
-    for (const { host, port } of options.listen) {
-      const server = createDoorServer(options, door)
+    for (const [position, { host, port }] of options.listen.entries()) {
+      const server = createDoorServer(door)
       servers.push(server)
-      server.listen({ host, port })
+      server.listen(options.handles?.[position] ?? { host, port })
       await once(server, 'listening')
     }
   } catch (error) {
@@ -62,19 +66,22 @@ export async function startAdminDoor(options: AdminDoorOptions): Promise<AdminDo
       const { address, port } = server.address() as AddressInfo
       return { host: address, port }
     }),
+    prepare: (next) => {
+      const use = door.prepare(next)
+      return () => {
+        use()
+        for (const server of servers) server.setSecureContext(door.tls.defaultContext)
+      }
+    },
     close: async () => {
       await Promise.all(servers.map(closeServer))
     },
   }
 }
 
-function createDoorServer(options: AdminDoorOptions, door: Door): Server {
-  const contexts = options.serverCertificates.map((certificate) => ({
-    names: certificate.names,
-    context: createSecureContext(contextOptions(certificate, options)),
-  }))
+function createDoorServer(door: Door): Server {
   const server = createServer({
-    ...contextOptions(options.serverCertificates[0] as ServerCertificateConfig, options),
+    ...door.tls.defaultContext,
     requestCert: true,
     rejectUnauthorized: false,
     handshakeTimeout: handshakeTimeoutMs,
@@ -82,7 +89,7 @@ function createDoorServer(options: AdminDoorOptions, door: Door): Server {
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: idleTimeoutMs,
-    SNICallback: (name, done) => done(null, contexts.find(({ names }) => names.includes(name.toLowerCase()))?.context),
+    SNICallback: (name, done) => done(null, door.tls.contextOf(name)),
   })
   server.maxConnections = connectionsMax
   server.on('request', (request, response) => void door.answer(request, response))
@@ -91,9 +98,49 @@ function createDoorServer(options: AdminDoorOptions, door: Door): Server {
   return server
 }
 
+type AdminCertificates = Pick<AdminDoorConfig, 'operatorIssuerPems' | 'serverCertificates'>
+
+/** Whom the door trusts and how it names itself, built once for a configuration. */
+type DoorTls = {
+  readonly issuers: readonly IssuingCa[]
+  /** For clients without SNI, or with a name that no certificate has. */
+  readonly defaultContext: SecureContextOptions
+  contextOf(name: string): SecureContext | undefined
+}
+
+/** Throws `config_invalid` for a CA, certificate or key that cannot be used. */
+function buildTls(certificates: AdminCertificates, nowMs: number): DoorTls {
+  const { operatorIssuerPems, serverCertificates } = certificates
+  const issuers = operatorIssuerPems.map((certificatePem, position) =>
+    readIssuingCa({ name: `operators-${position}`, certificatePem, chainPems: [] }, nowMs),
+  )
+  const contexts = serverCertificates.map((certificate, position) => ({
+    names: certificate.names,
+    context: buildContext(certificate, { operatorIssuerPems, position }),
+  }))
+  return {
+    issuers,
+    defaultContext: contextOptions(serverCertificates[0] as ServerCertificateConfig, operatorIssuerPems),
+    contextOf: (name) => contexts.find(({ names }) => names.includes(name.toLowerCase()))?.context,
+  }
+}
+
+function buildContext(
+  certificate: ServerCertificateConfig,
+  from: { readonly operatorIssuerPems: readonly string[]; readonly position: number },
+): SecureContext {
+  try {
+    return createSecureContext(contextOptions(certificate, from.operatorIssuerPems))
+  } catch (cause) {
+    const path = `doors.admin.serverCertificates[${from.position}]`
+    const why = (cause as NodeJS.ErrnoException).code ?? 'OpenSSL refuses it'
+    throw new GatewayError('config_invalid', `Cannot use ${path} for TLS: ${why}`, { cause, path })
+  }
+}
+
 function contextOptions(
   { certificatePem, keyPem }: ServerCertificateConfig,
-  { operatorIssuerPems }: AdminDoorOptions,
+  operatorIssuerPems: readonly string[],
 ): SecureContextOptions {
   return {
     cert: certificatePem,
@@ -118,15 +165,27 @@ async function closeServer(server: Server): Promise<void> {
 /** What the listeners of the door share. */
 class Door {
   readonly #options: AdminDoorOptions
-  readonly #issuers: readonly IssuingCa[]
   readonly #start = randomBytes(4).toString('hex')
-  /** One opinion a connection; the window is asked on every request. */
-  readonly #opinions = new WeakMap<TLSSocket, OperatorOpinion>()
+  #tls: DoorTls
+  /** One opinion a connection as long as the CAs stay the same; the window is asked on every request. */
+  #opinions = new WeakMap<TLSSocket, OperatorOpinion>()
   #count = 0
 
-  constructor(options: AdminDoorOptions, issuers: readonly IssuingCa[]) {
+  constructor(options: AdminDoorOptions) {
     this.#options = options
-    this.#issuers = issuers
+    this.#tls = buildTls(options, options.clock.nowMs())
+  }
+
+  get tls(): DoorTls {
+    return this.#tls
+  }
+
+  prepare(next: AdminCertificates): () => void {
+    const tls = buildTls(next, this.#options.clock.nowMs())
+    return () => {
+      this.#tls = tls
+      this.#opinions = new WeakMap()
+    }
   }
 
   /** Answers one request; never rejects. */
@@ -182,7 +241,7 @@ class Door {
       if (certificate === undefined) throw unauthenticated('none was presented')
       if (socket.isSessionReused()) throw unauthenticated('the TLS session was resumed')
       const opensslFault = socket.authorized ? undefined : String(socket.authorizationError)
-      opinion = readOperator({ der: certificate.raw, opensslFault }, this.#issuers)
+      opinion = readOperator({ der: certificate.raw, opensslFault }, this.#tls.issuers)
       this.#opinions.set(socket, opinion)
     }
     checkWindow(opinion, this.#options.clock.nowMs())

@@ -1,4 +1,5 @@
 import type { Follower } from '../control-path/follow.ts'
+import type { ReloadStatus } from '../control-path/reload.ts'
 
 /** Where `GET /v1/status` looks. */
 export type StatusSources = {
@@ -7,6 +8,9 @@ export type StatusSources = {
   indexEntries(): number
   /** Data workers running. */
   workersRunning(): number
+  /** Data workers that should run. */
+  readonly workersConfigured: number
+  reloads(): ReloadStatus
   readonly versions: { readonly sekisho: string; readonly node: string }
 }
 
@@ -22,6 +26,18 @@ export type GatewayStatus = {
   readonly revocationsLostByStore: number
   readonly lastFault: string | null
   readonly workers: number
+  readonly workersConfigured: number
+  readonly configuration: {
+    /** When the configuration in force was loaded. */
+    readonly loadedAt: string
+    /** Null before the first reload. `problems` is empty unless it was refused. */
+    readonly lastReload: {
+      readonly at: string
+      readonly cause: 'file_change' | 'operator' | 'signal'
+      readonly result: 'applied' | 'refused' | 'unchanged'
+      readonly problems: readonly string[]
+    } | null
+  }
   readonly versions: { readonly sekisho: string; readonly node: string }
 }
 
@@ -39,6 +55,20 @@ export function describeStatus(sources: StatusSources): GatewayStatus {
     revocationsLostByStore: counts.revocationsLostByStore,
     lastFault: lastFault ?? null,
     workers: sources.workersRunning(),
+    workersConfigured: sources.workersConfigured,
+    configuration: describeConfiguration(sources.reloads()),
     versions: sources.versions,
   }
+}
+
+function describeConfiguration({ loadedAtMs, lastReload }: ReloadStatus): GatewayStatus['configuration'] {
+  return {
+    loadedAt: new Date(loadedAtMs).toISOString(),
+    lastReload: lastReload === undefined ? null : describeReload(lastReload),
+  }
+}
+
+function describeReload({ atMs, cause, outcome }: NonNullable<ReloadStatus['lastReload']>) {
+  const { result } = outcome
+  return { at: new Date(atMs).toISOString(), cause, result, problems: result === 'refused' ? outcome.problems : [] }
 }

@@ -18,6 +18,7 @@ const titles: Partial<Record<FaultCode, string>> = {
   admin_role_missing: 'Your role does not allow this',
   admin_unauthenticated: 'An operator certificate is needed',
   certificate_unreadable: 'This is not a certificate that can be read',
+  reload_refused: 'The old configuration stays in force',
   restore_refused: 'The revocation stands',
   serial_invalid: 'The serial number cannot be used',
   store_unavailable: 'The store cannot be reached',

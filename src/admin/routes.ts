@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../base/errors.ts'
+import type { ReloadCause, ReloadResult } from '../control-path/reload.ts'
 import { nameCertificate } from '../lifecycle/issuer-names.ts'
 import type { LifecyclePorts } from '../lifecycle/ports.ts'
 import { restore } from '../lifecycle/restore.ts'
@@ -22,7 +23,12 @@ export type AdminServices = {
   /** What each certificate door would say of this certificate (DER) now. */
   inspect(der: Uint8Array): Promise<readonly Inspection[]>
   readonly status: StatusSources
+  /** Loads the configuration again. */
+  reload(cause: ReloadCause): Promise<ReloadResult>
 }
+
+/** Answer of `POST /v1/reload`; a refusal is the problem `reload_refused`, with a line for each reason in its detail. */
+export type ReloadAnswer = Exclude<ReloadResult, { result: 'refused' }>
 
 export type AdminCall = {
   readonly request: IncomingMessage
@@ -54,6 +60,8 @@ export const adminRoutes: readonly AdminRoute[] = [
   { method: 'GET', path: '/v1/issuers', roles: readers, handle: listIssuers },
   { method: 'POST', path: '/v1/inspect', roles: readers, handle: inspectCertificate },
   { method: 'GET', path: '/v1/status', roles: readers, handle: showStatus },
+  // Issuers and what a certificate must look like stand in the configuration: whoever puts it in force decides on trust.
+  { method: 'POST', path: '/v1/reload', roles: ['security'], handle: postReload },
 ]
 
 /** Throws `admin_not_found`, naming the methods of the path if only the method is wrong. */
@@ -169,6 +177,13 @@ async function inspectCertificate(call: AdminCall, services: AdminServices): Pro
 async function showStatus(call: AdminCall, { status }: AdminServices): Promise<unknown> {
   readQuery(call.query, emptyQuery)
   return describeStatus(status)
+}
+
+async function postReload(call: AdminCall, { reload }: AdminServices): Promise<ReloadAnswer> {
+  readQuery(call.query, emptyQuery)
+  const result = await reload({ kind: 'operator', name: call.operator.name, requestId: call.requestId })
+  if (result.result === 'refused') throw new GatewayError('reload_refused', result.problems.join('\n'))
+  return result
 }
 
 function findIssuerId(issuer: string, { issuers }: LifecyclePorts): string {

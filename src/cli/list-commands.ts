@@ -138,13 +138,21 @@ async function showStatus(tools: CommandTools) {
     `Store version        ${status.storeVersion}`,
     `Revocations          ${status.revocations}`,
     `Index entries        ${status.indexEntries}`,
-    `Data workers         ${status.workers}`,
+    `Data workers         ${status.workers} of ${status.workersConfigured}`,
+    `Configuration        loaded ${status.configuration.loadedAt}`,
+    ...describeReload(status.configuration.lastReload),
     `Version              Sekisho ${status.versions.sekisho}, Node ${status.versions.node}`,
   ]
   if (status.revocationsLostByStore > 0)
     lines.push(`Lost by the store    ${status.revocationsLostByStore} (kept here, written again)`)
   if (status.lastFault !== null) lines.push(`Last fault           ${status.lastFault}`)
   tools.print(status, `${lines.map(printable).join('\n')}\n`)
+}
+
+function describeReload(reload: GatewayStatus['configuration']['lastReload']): string[] {
+  if (reload === null) return []
+  const problems = reload.problems.map((problem) => `                       ${problem}`)
+  return [`Last reload          ${reload.result}, ${reload.at} (${reload.cause.replace('_', ' ')})`, ...problems]
 }
 
 async function inspectFile(file: string, tools: CommandTools) {

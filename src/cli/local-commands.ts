@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
 import { loadConfig } from '../config/load-config.ts'
+import { summariseConfig } from '../config/summarise-config.ts'
 import { verifyAuditFile } from '../observe/verify-audit.ts'
 import { CommandError, exitCodes } from './command-context.ts'
 import { findDemo } from './demo-place.ts'
@@ -27,9 +28,14 @@ export function addLocalCommands(program: Command, tools: CommandTools): void {
 }
 
 function checkConfig(file: string, tools: CommandTools): void {
-  const { warnings } = loadConfig(file, { env: tools.context.env, clock: systemClock })
+  const { config, warnings } = loadConfig(file, { env: tools.context.env, clock: systemClock })
   const shown = warnings.map((warning) => `Warning: ${printable(warning)}\n`).join('')
-  tools.print({ file, valid: true, warnings }, `${shown}${file} can be used; ${counted(warnings.length, 'warning')}.\n`)
+  const summary = summariseConfig(config)
+  const lines = summary.map((line) => `${printable(line)}\n`).join('')
+  tools.print(
+    { file, valid: true, summary, warnings },
+    `${lines}${shown}${file} can be used; ${counted(warnings.length, 'warning')}.\n`,
+  )
 }
 
 async function verifyAudit(file: string | undefined, tools: CommandTools): Promise<void> {

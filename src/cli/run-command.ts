@@ -6,6 +6,7 @@ import { findDemo } from './demo-place.ts'
 import { addGatewayCommands } from './gateway-commands.ts'
 import { addListCommands } from './list-commands.ts'
 import { addLocalCommands } from './local-commands.ts'
+import { addReloadCommand } from './reload-command.ts'
 import { addRevocationCommands } from './revocation-commands.ts'
 import { printable } from './text-table.ts'
 
@@ -33,6 +34,7 @@ Examples:
   sekisho list --login-id user02                      revocations in force
   sekisho inspect user02.pem                          what the door says of a certificate, step by step
   sekisho config check config/full.yaml
+  sekisho reload                                      puts the configuration as it is on disk in force
 
 Inside a clone the running demo is found by itself (SEKISHO_PORT_OFFSET is honoured). Elsewhere:
   sekisho --admin https://gateway.example:9443 --cert me.pem --key me.key --ca ca.pem status
@@ -64,7 +66,9 @@ export async function runCommand(args: readonly string[], context: CommandContex
 function describeProgram(program: Command, tools: CommandTools): void {
   const { context } = tools
   program
-    .description('Sekisho: the front door of certificate-mode login. Changes are dry runs unless --apply is given.')
+    .description(
+      'Sekisho: the front door of certificate-mode login. revoke and restore are dry runs unless --apply is given.',
+    )
     .option('--admin <url>', 'admin door, https://host:port (default: the demo of this clone)')
     .option('--cert <file>', "operator certificate (default: the demo's security operator)")
     .option('--key <file>', 'its private key')
@@ -79,6 +83,7 @@ function describeProgram(program: Command, tools: CommandTools): void {
   addRevocationCommands(program, tools)
   addListCommands(program, tools)
   addLocalCommands(program, tools)
+  addReloadCommand(program, tools)
   addGatewayCommands(program, tools)
 }
 

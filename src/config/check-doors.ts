@@ -1,10 +1,12 @@
 import { isIP } from 'node:net'
+import { checkRanges } from './check-ranges.ts'
 import type { ConfigFile } from './config-file.ts'
 import { hostField, isLoopback, normaliseAuthority, normaliseHost } from './host-name.ts'
 import { type FieldPath, type ProblemList, showPath } from './problem-list.ts'
 
 type Doors = ConfigFile['doors']
 type CertificateDoor = Doors['certificate'][number]
+type PublicDoor = NonNullable<Doors['public']>
 type PlacedListen = { readonly path: FieldPath; readonly host: string; readonly port: number }
 
 /** Names that metrics and logs use for the doors that have no name of their own. */
@@ -12,7 +14,8 @@ const reservedNames: readonly string[] = ['admin', 'ops']
 
 /**
  * The doors with host names and authorities in the one spelling of a Host field (`hostField`). Notes names and addresses used twice,
- * addresses that are none, and alternate authorities that do not lead back to the same door.
+ * addresses that are none, alternate authorities that do not lead back to the same door, and trusted ranges that are none or cover
+ * everyone.
  */
 export function checkDoors(doors: Doors, problems: ProblemList): Doors {
   checkNames(doors, problems)
@@ -21,8 +24,26 @@ export function checkDoors(doors: Doors, problems: ProblemList): Doors {
     checkHosts(door, ['doors', 'certificate', index], problems),
   )
   const front = doors.public
-  const hostNames = front === undefined ? [] : normaliseNames(front.hostNames, ['doors', 'public'], problems)
-  return { ...doors, certificate, ...(front === undefined ? {} : { public: { ...front, hostNames } }) }
+  return { ...doors, certificate, ...(front === undefined ? {} : { public: checkFront(front, problems) }) }
+}
+
+function checkFront(front: PublicDoor, problems: ProblemList): PublicDoor {
+  const path = ['doors', 'public']
+  const hostNames = normaliseNames(front.hostNames, path, problems)
+  return { ...front, hostNames, ...checkProxyProtocol(front, path, problems) }
+}
+
+function checkProxyProtocol(
+  door: CertificateDoor | PublicDoor,
+  path: FieldPath,
+  problems: ProblemList,
+): Pick<PublicDoor, 'proxyProtocol'> {
+  if (door.proxyProtocol === undefined) return {}
+  const at = [...path, 'proxyProtocol', 'trustedAddresses']
+  const harm = 'it would let anyone say which address a connection came from'
+  return {
+    proxyProtocol: { trustedAddresses: checkRanges(door.proxyProtocol.trustedAddresses, at, { harm, problems }) },
+  }
 }
 
 /** Notes names of issuers that a door asks for and that are not configured, or are asked for twice. */
@@ -112,7 +133,7 @@ function checkHosts(door: CertificateDoor, path: FieldPath, problems: ProblemLis
     else if (!hostNames.includes(read.host)) problems.add(at, { reason: `the door does not answer to ${read.host}` })
     return read?.authority ?? written
   })
-  return { ...door, hostNames, alternateAuthorities }
+  return { ...door, hostNames, alternateAuthorities, ...checkProxyProtocol(door, path, problems) }
 }
 
 function normaliseNames(written: readonly string[], path: FieldPath, problems: ProblemList): string[] {

@@ -1,7 +1,6 @@
-import { BlockList, isIP } from 'node:net'
 import { isAbsolute, normalize, sep } from 'node:path'
+import { checkRanges } from './check-ranges.ts'
 import type { ConfigFile, Limits } from './config-file.ts'
-import { isLoopback } from './host-name.ts'
 import type { FieldPath, ProblemList } from './problem-list.ts'
 
 /** Notes limits that contradict each other. */
@@ -14,9 +13,9 @@ export function checkLimits(limits: Limits, problems: ProblemList): void {
     const expected = `more than limits.targetBytesMax, which is ${limits.targetBytesMax}`
     problems.add(['limits', 'headBytesMax'], { expected })
   }
-  atMost('upstreamIdleConnectionsMax', 'upstreamConnectionsMax')
   atMost('unauthenticatedConnectionsMax', 'connectionsMax')
   atMost('unauthenticatedPerAddressMax', 'unauthenticatedConnectionsMax')
+  atMost('http2StreamWindowBytes', 'http2ConnectionWindowBytes')
 }
 
 /** Notes freshness rules that contradict each other, and warns where stale data is served. */
@@ -67,55 +66,35 @@ export function checkIdentity(identity: ConfigFile['identity'], problems: Proble
 /** Methods that would take the request out of the gateway's hands: a tunnel, HTTP/2's preface, an echo of our headers. */
 const refusedMethods: readonly string[] = ['CONNECT', 'PRI', 'TRACE']
 
-/** The section with every trusted range as `address/prefix`. Notes what is no range, covers everyone or is no method. */
+/**
+ * The section with every trusted range as `address/prefix` and every origin as browsers send it. Notes what is no range, covers
+ * everyone, is no method or no origin.
+ */
 export function checkHttp(http: ConfigFile['http'], problems: ProblemList): ConfigFile['http'] {
   for (const [index, method] of http.extraMethods.entries()) {
     if (refusedMethods.includes(method)) problems.add(['http', 'extraMethods', index], {})
   }
   checkRepeats(http.extraMethods, ['http', 'extraMethods'], problems)
-  const trustedForwarders = http.trustedForwarders.map((written, index) => {
-    const range = readRange(written)
-    const path = ['http', 'trustedForwarders', index]
-    if (range === undefined) problems.add(path, {})
-    else if (range.endsWith('/0')) problems.add(path, { reason: 'it would let anyone say where a request came from' })
-    return range ?? written
-  })
-  return { ...http, trustedForwarders }
-}
-
-function readRange(written: string): string | undefined {
-  const match = /^([0-9A-Fa-f:.]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(written)
-  const address = match?.[1] ?? ''
-  const family = isIP(address)
-  if (family === 0) return undefined
-  const prefixMax = family === 4 ? 32 : 128
-  const prefix = match?.[2] === undefined ? prefixMax : Number(match[2])
-  if (prefix > prefixMax) return undefined
-  const range = new BlockList()
-  range.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6')
-  return `${address}/${prefix}`
-}
-
-/** Notes an application address with more than host and port, and warns where others could reach the application. */
-export function checkUpstream(
-  upstream: ConfigFile['upstream'],
-  identity: ConfigFile['identity'] | undefined,
-  problems: ProblemList,
-): void {
-  const url = URL.parse(upstream.url)
-  if (
-    url === null ||
-    url.pathname !== '/' ||
-    url.search + url.hash + url.username + url.password !== '' ||
-    url.port === '0'
-  ) {
-    problems.add(['upstream', 'url'], {})
-    return
+  const path = ['http', 'trustedForwarders']
+  const harm = 'it would let anyone say where a request came from'
+  return {
+    ...http,
+    trustedForwarders: checkRanges(http.trustedForwarders, path, { harm, problems }),
+    webSocketOrigins: checkOrigins(http.webSocketOrigins, problems),
   }
-  if (identity === undefined || identity.assertion !== undefined || isLoopback(url.hostname)) return
-  problems.warn(
-    'upstream.url leads to another machine and identity.assertion is left out: the application cannot tell this gateway from anyone else who reaches it',
-  )
+}
+
+/** Origins as browsers send them (RFC 6454 6.2): lower case, no default port. */
+function checkOrigins(written: readonly string[], problems: ProblemList): string[] {
+  const path = ['http', 'webSocketOrigins']
+  const origins = written.map((text, index) => {
+    const url = URL.parse(text)
+    const isOrigin = url !== null && /^https:\/\/[^/?#@\\\s]+$/i.test(text)
+    if (!isOrigin) problems.add([...path, index], {})
+    return isOrigin ? url.origin : text
+  })
+  checkRepeats(origins, path, problems)
+  return origins
 }
 
 /** Notes addresses of pages that a browser must not follow, such as `javascript:`. */
@@ -145,7 +124,8 @@ export function checkGeneral(general: { timeZone?: string; auditFile?: string },
   }
 }
 
-function checkRepeats(texts: readonly string[], path: FieldPath, problems: ProblemList): void {
+/** Notes every text that stood in the list before. */
+export function checkRepeats(texts: readonly string[], path: FieldPath, problems: ProblemList): void {
   for (const [index, text] of texts.entries()) {
     if (texts.indexOf(text) < index) problems.add([...path, index], { expected: 'an entry that stands there once' })
   }

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { doorsFile } from './doors-file.ts'
-import { flag, pemFile, text, whole } from './field.ts'
+import { addressRanges, flag, pemFile, text, whole, wholeOrLeftOut } from './field.ts'
 import { limitsFile } from './limits-file.ts'
+import { routesFile } from './routes-file.ts'
+import { upstreamsFile } from './upstreams-file.ts'
 
 const bilingual = (description: string) =>
   z.strictObject({ ja: text(`${description}, in Japanese`), en: text(`${description}, in English`) })
@@ -88,12 +90,31 @@ const http = z
       .default([])
       .describe('Methods beside the usual ones that are let through'),
     hstsSeconds: whole([0, 63_072_000], 0, '`max-age` of Strict-Transport-Security; 0 sends none'),
-    trustedForwarders: z
-      .array(text('One range', { expected: 'a CIDR range such as 10.0.0.0/8 or 2001:db8::/32, or one IP address' }))
+    trustedForwarders: addressRanges()
       .default([])
       .describe('Addresses whose `X-Forwarded-*` and `Forwarded` fields are kept'),
+    http2: flag(true, 'Whether HTTP/2 is offered to clients, beside HTTP/1.1'),
+    encodedSlashes: z
+      .enum(['refuse', 'keep'])
+      .default('refuse')
+      .describe(
+        'What is done with paths that have `%2F` or `%5C` in them; `refuse` answers 400, `keep` passes plain ones that every reading sends along the same route',
+      ),
+    dotSegments: z
+      .enum(['refuse', 'keep'])
+      .default('refuse')
+      .describe(
+        'What is done with paths that have `.` or `..` as a segment, in any spelling; `refuse` answers 400, `keep` passes plain ones that every reading sends along the same route',
+      ),
+    webSocketOrigins: z
+      .array(text('One origin', { expected: 'an origin such as https://www.bank.example, without path' }))
+      .default([])
+      .describe('Origins whose pages may open WebSockets, beside the door’s own'),
   })
   .describe('What the doors accept and add in HTTP.')
+
+/** Most data workers of one gateway. */
+export const workersMax = 256
 
 /**
  * The shape of the one configuration file, as it is written. `loadConfig` turns it into a `GatewayConfig`.
@@ -110,14 +131,8 @@ export const configFile = z.strictObject({
   }).default('Asia/Tokyo'),
   issuers: z.array(issuer).min(1).describe('The CAs whose client certificates are known here.'),
   doors: doorsFile,
-  upstream: z
-    .strictObject({
-      url: text('Where the banking application answers, for example http://127.0.0.1:8081', {
-        pattern: /^http:\/\/[^/]+\/?$/,
-        expected: 'an http:// URL with host and port only',
-      }),
-    })
-    .describe('The banking application behind the gateway.'),
+  upstreams: upstreamsFile,
+  routes: routesFile,
   directory: z
     .enum(['embedded', 'none'])
     .default('embedded')
@@ -156,6 +171,10 @@ export const configFile = z.strictObject({
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')
     .describe('Least severe messages of the program’s own log that are written'),
+  workers: wholeOrLeftOut(
+    [1, workersMax],
+    'Threads that serve the doors; left out: one for each core this process may use',
+  ),
   limits: limitsFile.prefault({}),
 })
 

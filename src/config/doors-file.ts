@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { flag, pemFile, text, whole } from './field.ts'
+import { addressRanges, flag, labelName, pemFile, text, whole } from './field.ts'
 
 /** One address a door listens on; the port is 0 to 65535, 0 takes a free one. */
 export type Listen = { readonly host: string; readonly port: number }
@@ -35,11 +35,18 @@ const serverCertificates = z
   .min(1)
   .describe('Chosen by SNI, compared case-insensitively; the first one answers clients that send no SNI')
 
-const doorName = () =>
-  text('Name of the door in logs and metrics; unique, not `admin` or `ops`', {
-    pattern: /^[a-z][a-z0-9-]{0,31}$/,
-    expected: 'a door name (a lower-case letter, then up to 31 lower-case letters, digits or hyphens)',
+const doorName = () => labelName('Name of the door in logs and metrics; unique, not `admin` or `ops`', 'a door')
+
+const proxyProtocol = z
+  .strictObject({
+    trustedAddresses: addressRanges()
+      .min(1)
+      .describe('Addresses of the load balancers; connections from anywhere else are closed'),
   })
+  .optional()
+  .describe(
+    'Every connection begins with a PROXY protocol header (version 1 or 2) that tells the client’s address. Left out: none does',
+  )
 
 const oid = (description: string) =>
   text(description, { pattern: /^\d+(\.\d+)+$/, expected: 'an object identifier such as 2.5.4.5' })
@@ -97,6 +104,7 @@ const certificateDoor = z.strictObject({
     })
     .describe('TLS session resumption. It saves CPU for clients that come back, and never skips the judgement')
     .prefault({}),
+  proxyProtocol,
 })
 
 const publicDoor = z
@@ -105,6 +113,7 @@ const publicDoor = z
     listen,
     hostNames,
     serverCertificates,
+    proxyProtocol,
   })
   .describe('Asks for no certificate: login top page, password-mode users, help. Left out: no such door.')
 

@@ -22,9 +22,27 @@ export function pemFile(description: string) {
   return text(description, { expected: 'the path of a readable PEM file' })
 }
 
+/** A name that metrics, logs and other fields use: it fits into a label as it is. */
+export function labelName(description: string, kind: string) {
+  return text(description, {
+    pattern: /^[a-z][a-z0-9-]{0,31}$/,
+    expected: `${kind} name (a lower-case letter, then up to 31 lower-case letters, digits or hyphens)`,
+  })
+}
+
+/** A list of address ranges that are trusted with something; `checkRanges` reads them. */
+export function addressRanges() {
+  return z.array(text('One range', { expected: 'a CIDR range such as 10.0.0.0/8 or 2001:db8::/32, or one IP address' }))
+}
+
 /** A whole number with a default; the unit is the last word of the field's name. */
 export function whole(range: readonly [min: number, max: number], fallback: number, description: string) {
   return z.number().int().min(range[0]).max(range[1]).default(fallback).describe(description)
+}
+
+/** A whole number that may be left out and then is taken from elsewhere; `description` says from where. */
+export function wholeOrLeftOut(range: readonly [min: number, max: number], description: string) {
+  return z.number().int().min(range[0]).max(range[1]).optional().describe(description)
 }
 
 /** A yes or no with a default. */

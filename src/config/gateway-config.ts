@@ -4,7 +4,12 @@ import type { ConfigFile, Limits, Listen, LoginIdSource } from './config-file.ts
  * The configuration as the program uses it: parsed once, files read, frozen. Plain data, so that it can be handed to
  * worker threads. No other module reads the environment or configuration files.
  */
-export type GatewayConfig = Omit<ConfigFile, 'issuers' | 'doors'> & {
+export type GatewayConfig = Omit<ConfigFile, 'issuers' | 'doors' | 'upstreams' | 'routes' | 'workers'> & {
+  /** Data workers. Default: as many as cores this process may use. Range 1 to 256. */
+  readonly workers: number
+  readonly upstreams: readonly UpstreamConfig[]
+  /** Never empty. In the order of the file; which one takes a request does not depend on it. */
+  readonly routes: readonly RouteConfig[]
   readonly issuers: readonly IssuerConfig[]
   readonly doors: {
     readonly certificate: readonly CertificateDoorConfig[]
@@ -40,6 +45,7 @@ export type CertificateDoorConfig = {
   readonly alternateAuthorities: readonly string[]
   readonly loginId: LoginIdSource
   readonly resumption: { readonly enabled: boolean; readonly lifetimeSeconds: number }
+  readonly proxyProtocol: ProxyProtocolConfig | undefined
 }
 
 export type PublicDoorConfig = {
@@ -47,12 +53,101 @@ export type PublicDoorConfig = {
   readonly listen: readonly Listen[]
   readonly hostNames: readonly string[]
   readonly serverCertificates: readonly ServerCertificateConfig[]
+  readonly proxyProtocol: ProxyProtocolConfig | undefined
+}
+
+/** Every connection of the door begins with a PROXY header, and only these addresses may open one. */
+export type ProxyProtocolConfig = {
+  /** CIDR ranges, `address/prefix`; at least one. */
+  readonly trustedAddresses: readonly string[]
 }
 
 export type AdminDoorConfig = {
   readonly listen: readonly Listen[]
   readonly serverCertificates: readonly ServerCertificateConfig[]
   readonly operatorIssuerPems: readonly string[]
+}
+
+export type UpstreamConfig = {
+  /** Metric label. */
+  readonly name: string
+  /** At least one, each once; all with TLS or all without. */
+  readonly targets: readonly UpstreamTargetConfig[]
+  /** Defined if and only if the targets speak TLS. */
+  readonly tls: UpstreamTlsConfig | undefined
+  /**
+   * `loginId`: requests of one login ID go to one target as long as it is there (public door: of one client address).
+   * `none`: to the target with the fewest requests in progress.
+   */
+  readonly affinity: 'none' | 'loginId'
+  readonly connectTimeoutMs: number
+  /** Of the whole gateway, like the two below: divided among the workers, rounded up. */
+  readonly connectionsMax: number
+  readonly idleConnectionsMax: number
+  readonly queueMax: number
+  readonly idleTimeoutMs: number
+  readonly queueTimeoutMs: number
+  /** 0: a target that comes back gets its full share at once. */
+  readonly slowStartMs: number
+  /** That many failures in a row put a target out for so long, doubled up to eight times while it keeps failing. */
+  readonly ejection: { readonly failures: number; readonly durationMs: number }
+  readonly healthCheck: HealthCheckConfig | undefined
+}
+
+export type UpstreamTargetConfig = {
+  /** host:port, an IPv6 address in brackets. Metric label. */
+  readonly name: string
+  /** Lower case, without brackets. */
+  readonly host: string
+  readonly port: number
+  /** Whether it speaks TLS. */
+  readonly secure: boolean
+}
+
+export type UpstreamTlsConfig = {
+  /** The only CAs that are trusted for this upstream. */
+  readonly caPem: string
+  /** For SNI and verification. Undefined: each target's host. */
+  readonly serverName: string | undefined
+  /** The gateway's own client certificate, intermediates after it; undefined together with `keyPem`. */
+  readonly certificatePem: string | undefined
+  readonly keyPem: string | undefined
+}
+
+export type HealthCheckConfig = {
+  /** Target of a GET request; an answer with 2xx or 3xx is healthy. */
+  readonly path: string
+  /** Its Host field. Undefined: the target's name. */
+  readonly host: string | undefined
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  readonly healthyAfter: number
+  readonly unhealthyAfter: number
+}
+
+export type RouteConfig = {
+  /** Metric label. */
+  readonly name: string
+  /** Names of doors, at least one. */
+  readonly doors: readonly string[]
+  /** Spelt as `hostNames` of doors; empty: every host of the door. */
+  readonly hosts: readonly string[]
+  /** `/`, or segments of unreserved characters (RFC 3986 2.3) without a slash at the end. Matched by whole segments. */
+  readonly pathPrefix: string
+  /** The name of one of `upstreams`. */
+  readonly upstream: string
+  /**
+   * `asDoor`: certificate doors want a good certificate, the public door none. `required`: the public door refuses.
+   * `optional`: on certificate doors clients without a good certificate pass too, without any identity.
+   */
+  readonly certificate: 'asDoor' | 'required' | 'optional'
+  /** Undefined: all that `http` lets through. */
+  readonly methods: readonly string[] | undefined
+  readonly webSocket: boolean
+  readonly bodyBytesMax: number
+  readonly bodyIdleTimeoutMs: number
+  readonly upstreamResponseTimeoutMs: number
+  readonly webSocketIdleTimeoutMs: number
 }
 
 export type { Limits, Listen, LoginIdSource }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { GatewayError } from '../base/errors.ts'
@@ -10,22 +11,28 @@ import {
   checkInstitution,
   checkLimits,
   checkRevocation,
-  checkUpstream,
 } from './check-relations.ts'
-import { type ConfigFile, configFile } from './config-file.ts'
+import { type ConfigFile, configFile, workersMax } from './config-file.ts'
 import { diskFiles, type FileAccess, unreadableReason } from './file-access.ts'
 import type { GatewayConfig } from './gateway-config.ts'
 import { nearestName } from './nearest-name.ts'
 import { noteIssues } from './note-issues.ts'
-import { ProblemList } from './problem-list.ts'
+import { type FieldPath, ProblemList } from './problem-list.ts'
 import { type ReadIssuers, readIssuers, readOperatorIssuers } from './read-issuers.ts'
 import type { PemContext } from './read-pems.ts'
+import { readRoutes } from './read-routes.ts'
 import { readServerCertificates } from './read-server-certificates.ts'
+import { readUpstreams } from './read-upstreams.ts'
 import { readYaml } from './read-yaml.ts'
 import { resolveValues } from './resolve-values.ts'
 
 /** A configuration that may be used, and what an operator should know about it. No text holds a secret. */
-export type LoadedConfig = { readonly config: GatewayConfig; readonly warnings: readonly string[] }
+export type LoadedConfig = {
+  readonly config: GatewayConfig
+  readonly warnings: readonly string[]
+  /** Absolute paths of the configuration file, if there is one, and of every file it made this read; each once. */
+  readonly files: readonly string[]
+}
 
 export type LoadOptions = {
   /** Where `${NAME}` is looked up. */
@@ -50,7 +57,9 @@ export function loadConfig(file: string, options: LoadOptions): LoadedConfig {
     const message = `Cannot use ${file} as a configuration file: ${unreadableReason(error)}`
     throw new GatewayError('config_invalid', message, { cause: error })
   }
-  return parseConfig(text, { ...options, files, folder: dirname(resolve(file)), source: file })
+  const path = resolve(file)
+  const loaded = parseConfig(text, { ...options, files, folder: dirname(path), source: file })
+  return { ...loaded, files: [path, ...loaded.files.filter((name) => name !== path)] }
 }
 
 /**
@@ -59,7 +68,8 @@ export function loadConfig(file: string, options: LoadOptions): LoadedConfig {
  */
 export function parseConfig(text: string, options: LoadOptions & { folder: string; source?: string }): LoadedConfig {
   const source = options.source ?? 'the text'
-  const files = options.files ?? diskFiles
+  const read = new Set<string>()
+  const files = noteFiles(options.files ?? diskFiles, read)
   const written = readYaml(text, source)
   const problems = new ProblemList(written)
   const { folder } = options
@@ -70,13 +80,32 @@ export function parseConfig(text: string, options: LoadOptions & { folder: strin
   problems.throwIfAny(source)
   if (config === undefined)
     throw new GatewayError('internal', `Cannot read ${source} as a configuration: no problem was noted`)
-  return { config: deepFreeze(config), warnings: problems.warnings }
+  return { config: deepFreeze(config), warnings: problems.warnings, files: [...read] }
 }
 
-/** The sections that have the right shape. One wrong section does not keep the others from being checked further. */
+/** The same files; `read` gets the absolute path of each one that is read. */
+function noteFiles(files: FileAccess, read: Set<string>): FileAccess {
+  return {
+    readFile(path) {
+      read.add(resolve(path))
+      return files.readFile(path)
+    },
+    fileMode: (path) => files.fileMode(path),
+  }
+}
+
+const sectionNames = Object.keys(configFile.shape)
+
+/**
+ * The sections that have the right shape, also those that may be left out and are: as own properties, undefined. One wrong section
+ * does not keep the others from being checked further.
+ */
 function parseSections(tree: unknown, problems: ProblemList): Partial<ConfigFile> {
   const whole = configFile.safeParse(tree)
-  if (whole.success) return whole.data
+  if (whole.success) {
+    const { data } = whole
+    return Object.fromEntries(sectionNames.map((name) => [name, data[name as keyof ConfigFile]]))
+  }
   noteIssues(whole.error.issues, problems)
   if (typeof tree !== 'object' || tree === null) return {}
   const good = Object.entries(configFile.shape).flatMap(([name, schema]) => {
@@ -89,33 +118,30 @@ function parseSections(tree: unknown, problems: ProblemList): Partial<ConfigFile
 /** Checks what the schema cannot; the finished configuration, or undefined when a section is missing. */
 function checkSections(sections: Partial<ConfigFile>, context: PemContext): GatewayConfig | undefined {
   const { problems } = context
-  if (sections.limits) checkLimits(sections.limits, problems)
-  if (sections.revocation) checkRevocation(sections.revocation, problems)
-  if (sections.identity) checkIdentity(sections.identity, problems)
-  if (sections.institution) checkInstitution(sections.institution, problems)
-  if (sections.upstream) checkUpstream(sections.upstream, sections.identity, problems)
-  const { timeZone, auditLog } = sections
-  checkGeneral(
-    {
-      ...(timeZone === undefined ? {} : { timeZone }),
-      ...(auditLog === undefined ? {} : { auditFile: auditLog.file }),
-    },
-    problems,
-  )
+  checkPlain(sections, problems)
   const http = sections.http && checkHttp(sections.http, problems)
-  const { certificates, directory } = sections
+  const { certificates, directory, identity, limits } = sections
   const rule = certificates && directory && checkCertificates(certificates, directory, problems)
   const read = sections.issuers && readIssuers(sections.issuers, context)
-  const doors =
-    sections.doors && readDoors(sections.doors, { names: sections.issuers?.map(({ name }) => name), read }, context)
-  if (!isComplete(sections) || !http || !rule || !read || !doors) return undefined
+  const written = sections.doors && checkDoors(sections.doors, problems)
+  const doors = written && readDoors(written, { names: sections.issuers?.map(({ name }) => name), read }, context)
+  const workers = sections.workers ?? Math.min(availableParallelism(), workersMax)
+  const upstreams = sections.upstreams && readUpstreams(sections.upstreams, { ...context, identity, workers })
+  const routes =
+    Object.hasOwn(sections, 'routes') && written && sections.upstreams && http && limits
+      ? readRoutes(sections.routes, { doors: written, upstreams: sections.upstreams, http, limits }, problems)
+      : undefined
+  if (!isComplete(sections) || !http || !rule || !read || !doors || !upstreams || !routes) return undefined
   const accessFile = sections.accessLog.file
   return {
     ...sections,
+    workers,
     http,
     certificates: rule,
     issuers: read.issuers,
     doors,
+    upstreams,
+    routes,
     stateFolder: resolve(context.folder, sections.stateFolder),
     accessLog: {
       ...sections.accessLog,
@@ -124,19 +150,34 @@ function checkSections(sections: Partial<ConfigFile>, context: PemContext): Gate
   }
 }
 
+/** The sections that depend on no other and stay as they are. */
+function checkPlain(sections: Partial<ConfigFile>, problems: ProblemList): void {
+  const { timeZone, auditLog } = sections
+  if (sections.limits) checkLimits(sections.limits, problems)
+  if (sections.revocation) checkRevocation(sections.revocation, problems)
+  if (sections.identity) checkIdentity(sections.identity, problems)
+  if (sections.institution) checkInstitution(sections.institution, problems)
+  checkGeneral(
+    {
+      ...(timeZone === undefined ? {} : { timeZone }),
+      ...(auditLog === undefined ? {} : { auditFile: auditLog.file }),
+    },
+    problems,
+  )
+}
+
 function isComplete(sections: Partial<ConfigFile>): sections is ConfigFile {
-  return Object.keys(configFile.shape).every((name) => Object.hasOwn(sections, name))
+  return sectionNames.every((name) => Object.hasOwn(sections, name))
 }
 
 type KnownIssuers = { readonly names: readonly string[] | undefined; readonly read: ReadIssuers | undefined }
 
-function readDoors(section: ConfigFile['doors'], known: KnownIssuers, context: PemContext): GatewayConfig['doors'] {
+function readDoors(doors: ConfigFile['doors'], known: KnownIssuers, context: PemContext): GatewayConfig['doors'] {
   const { problems } = context
-  const doors = checkDoors(section, problems)
   const { names } = known
   if (names !== undefined) checkDoorIssuers(doors, names, { nearest: (name) => nearestName(name, names), problems })
   const serve = (
-    path: readonly (string | number)[],
+    path: FieldPath,
     door: { serverCertificates: { certificate: string; key: string }[]; hostNames?: string[] },
   ) => readServerCertificates(door.serverCertificates, { path, hostNames: door.hostNames ?? [] }, context)
   const { admin, ops } = doors
@@ -145,8 +186,13 @@ function readDoors(section: ConfigFile['doors'], known: KnownIssuers, context: P
     certificate: doors.certificate.map((door, index) => ({
       ...door,
       serverCertificates: serve(['doors', 'certificate', index], door),
+      proxyProtocol: door.proxyProtocol,
     })),
-    public: doors.public && { ...doors.public, serverCertificates: serve(['doors', 'public'], doors.public) },
+    public: doors.public && {
+      ...doors.public,
+      serverCertificates: serve(['doors', 'public'], doors.public),
+      proxyProtocol: doors.public.proxyProtocol,
+    },
     admin: admin && {
       listen: admin.listen,
       serverCertificates: serve(['doors', 'admin'], admin),

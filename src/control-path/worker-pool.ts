@@ -3,16 +3,18 @@ import { assert } from '../base/assert.ts'
 import type { DenialReason } from '../trust/denial.ts'
 import type { DirectoryAnswer } from '../trust/directory-answer.ts'
 import type { ConnectionSummary, CutSelector } from '../trust/live-connections.ts'
-import type { ControlMessage, DoorAddress, WorkerCall, WorkerMessage } from '../trust/worker-messages.ts'
+import type { ControlMessage, DoorAddress, DoorSocket, WorkerCall, WorkerMessage } from '../trust/worker-messages.ts'
 import type { CertificateKey } from '../x509/certificate-key.ts'
 import type { DataWorkers } from './ports.ts'
 
 export type WorkerPoolOptions<Refusal, Unknown> = {
   /** Module that runs in the worker thread. */
   readonly module: URL
-  /** What a new worker is given; `slot` counts from 0 and stays the same for its replacement. */
-  readonly startOf: (slot: number, id: string) => unknown
+  /** What a new worker is given. */
+  readonly startOf: (place: WorkerPlace) => unknown
   readonly count: number
+  /** A duplicate of every door's listening sockets, for one worker. */
+  readonly sockets: () => Promise<readonly DoorSocket[]>
   readonly answer: (loginId: string, key: CertificateKey) => Promise<DirectoryAnswer>
   readonly audit: (notes: (WorkerMessage<Refusal, Unknown> & { type: 'audit' })['notes'], dropped: number) => void
   /** A worker ended without being asked to; a new one takes its place. */
@@ -21,31 +23,57 @@ export type WorkerPoolOptions<Refusal, Unknown> = {
   readonly firstCalls: () => readonly WorkerCall[]
 }
 
+/** `slot` counts from 0 and stays the same for a worker's replacement; `id` is never used again. */
+export type WorkerPlace = { readonly slot: number; readonly id: string; readonly sockets: readonly DoorSocket[] }
+
+type CallAnswer = number | readonly ConnectionSummary[]
+
 /** Shortest time between two starts in one place, so that a worker that cannot start does not take the machine. */
 const restartPauseMs = 500
 
 /**
  * The data workers as the control thread sees them: started, called, and replaced when one crashes. A call reaches every worker
  * that is running; one that ends meanwhile has no connections left, so it counts as done.
+ *
+ * All listen on the same sockets, each through a duplicate of its own: what waits in a socket's queue is taken by whoever is there,
+ * so a worker's end loses only the connections it had accepted.
  */
 export class WorkerPool<Refusal, Unknown> implements DataWorkers {
   readonly #options: WorkerPoolOptions<Refusal, Unknown>
   readonly #workers = new Map<number, RunningWorker<Refusal, Unknown>>()
+  /** By slot, once its doors have been open. */
   readonly #addresses = new Map<number, readonly DoorAddress[]>()
+  readonly #starting = new Set<Promise<void>>()
+  /** Starts that wait for the end of a hold. */
+  readonly #heldStarts: (() => void)[] = []
+  #holds = 0
   #starts = 0
-  #stopping = false
+  /** Doors are open: a replacement opens its own at once. */
+  #open = false
+  /** No worker that ends is replaced any more. */
+  #ending = false
 
   constructor(options: WorkerPoolOptions<Refusal, Unknown>) {
     this.#options = options
   }
 
-  /** Starts all workers; rejects if one cannot open its doors. */
+  /** Starts all workers, with their doors closed; rejects if one cannot. */
   async start(): Promise<void> {
-    await Promise.all(Array.from({ length: this.#options.count }, (_, slot) => this.#startWorker(slot)))
+    const slots = Array.from({ length: this.#options.count }, (_, slot) => slot)
+    await Promise.all(slots.map(async (slot) => this.#startWorker(slot, await this.#options.sockets())))
   }
 
+  /** Opens the doors of all workers; rejects if one cannot. */
+  async open(): Promise<void> {
+    if (this.#workers.size < this.#options.count) throw new Error('Cannot open the doors: a worker ended')
+    this.#open = true
+    await Promise.all([...this.#workers].map(([slot, worker]) => this.#openDoors(slot, worker)))
+  }
+
+  /** Every address once, however many workers listen on it. */
   get addresses(): readonly DoorAddress[] {
-    return [...this.#addresses.values()].flat()
+    const all = [...this.#addresses.values()].flat()
+    return [...new Map(all.map((address) => [`${address.door} ${address.host} ${address.port}`, address])).values()]
   }
 
   get running(): number {
@@ -73,36 +101,99 @@ export class WorkerPool<Refusal, Unknown> implements DataWorkers {
     return summaries(await this.call({ type: 'connections_of', loginId }))
   }
 
-  /** Calls every worker and resolves when all have answered. */
-  call(call: WorkerCall): Promise<readonly (number | readonly ConnectionSummary[])[]> {
-    return Promise.all([...this.#workers.values()].map((worker) => worker.call(call)))
+  /** Calls every worker and resolves when all have answered; rejects then with the messages of those that failed. */
+  call(call: WorkerCall): Promise<readonly CallAnswer[]> {
+    return this.callEach(() => call)
+  }
+
+  /** The same with a call for each worker, by its id. */
+  async callEach(callOf: (id: string) => WorkerCall): Promise<readonly CallAnswer[]> {
+    const answers = await Promise.allSettled(
+      [...this.#workers.values()].map((worker) => worker.call(callOf(worker.id))),
+    )
+    const messages = answers.flatMap((answer) =>
+      answer.status === 'rejected' ? [(answer.reason as Error).message] : [],
+    )
+    if (messages.length > 0) throw new Error([...new Set(messages)].join('\n'))
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+  }
+
+  /**
+   * Until `release` is called no worker takes the place of one that ended, so that none starts with what is being changed.
+   * `settled`: the workers that were being started are ready, or ended.
+   */
+  holdStarts(): { readonly settled: Promise<void>; release(): void } {
+    this.#holds += 1
+    const release = () => {
+      this.#holds -= 1
+      if (this.#holds === 0) for (const start of this.#heldStarts.splice(0)) start()
+    }
+    return { settled: Promise.allSettled(this.#starting).then(() => {}), release }
+  }
+
+  /** Accepts no more; resolves when every connection has ended, idle ones after `idleMs`. */
+  async drain(idleMs: number): Promise<void> {
+    this.#ending = true
+    await this.call({ type: 'drain', idleMs })
   }
 
   /** Ends all workers at once, with the connections they still have. */
   async stop(): Promise<void> {
-    this.#stopping = true
+    this.#ending = true
     await Promise.all([...this.#workers.values()].map((worker) => worker.terminate()))
   }
 
-  async #startWorker(slot: number): Promise<void> {
+  #startWorker(slot: number, sockets: readonly DoorSocket[]): Promise<void> {
+    const start = this.#addWorker(slot, sockets).finally(() => this.#starting.delete(start))
+    this.#starting.add(start)
+    return start
+  }
+
+  async #addWorker(slot: number, sockets: readonly DoorSocket[]): Promise<void> {
+    if (this.#ending) return
     const id = `worker-${++this.#starts}`
-    const worker = new RunningWorker<Refusal, Unknown>(this.#options, { slot, id })
+    const worker = new RunningWorker<Refusal, Unknown>(this.#options, { slot, id, sockets })
     worker.thread.once('exit', (code) => this.#ended(slot, worker, code))
     // In the map before it is ready: a cut that is decided while it starts must reach it.
     this.#workers.set(slot, worker)
     for (const call of this.#options.firstCalls()) await worker.call(call)
-    this.#addresses.set(slot, await worker.ready)
+    await worker.ready
+    if (this.#open) await this.#openDoors(slot, worker)
+  }
+
+  async #openDoors(slot: number, worker: RunningWorker<Refusal, Unknown>): Promise<void> {
+    await worker.call({ type: 'open_doors' })
+    if (worker.gone) throw worker.failure()
+    this.#addresses.set(
+      slot,
+      worker.sockets.map(({ door, host, port }) => ({ door, host, port })),
+    )
   }
 
   #ended(slot: number, worker: RunningWorker<Refusal, Unknown>, code: number): void {
     if (this.#workers.get(slot) === worker) this.#workers.delete(slot)
     worker.ended()
     this.#options.workerEnded(worker.id, worker.fault ?? `exit code ${code}`)
-    // One that never opened its doors would not do so the next time either: `start()` has told the reason.
-    if (this.#stopping || !this.#addresses.has(slot)) return
+    // One that never opened its doors would not do so the next time either: `start()` or `open()` has told the reason.
+    if (this.#addresses.has(slot)) this.#replaceSoon(slot)
+  }
+
+  #replaceSoon(slot: number): void {
+    if (this.#ending) return
     setTimeout(() => {
-      if (!this.#stopping) this.#startWorker(slot).catch(() => {})
+      if (this.#ending) return
+      this.#options.sockets().then(
+        (sockets) => this.#startUnlessHeld(slot, sockets),
+        () => this.#replaceSoon(slot),
+      )
     }, restartPauseMs)
+  }
+
+  #startUnlessHeld(slot: number, sockets: readonly DoorSocket[]): void {
+    // If it fails it ends, and its end brings the next one.
+    const start = () => void this.#startWorker(slot, sockets).catch(() => {})
+    if (this.#holds > 0) this.#heldStarts.push(start)
+    else start()
   }
 }
 
@@ -110,21 +201,23 @@ export class WorkerPool<Refusal, Unknown> implements DataWorkers {
 class RunningWorker<Refusal, Unknown> {
   readonly id: string
   readonly thread: Worker
-  /** Resolves with the addresses of its doors; rejects if it ends before. */
-  readonly ready: Promise<readonly DoorAddress[]>
+  readonly sockets: readonly DoorSocket[]
+  /** Resolves when it could open its doors; rejects if it ends before. */
+  readonly ready: Promise<void>
   fault: string | undefined
   readonly #options: WorkerPoolOptions<Refusal, Unknown>
-  readonly #calls = new Map<number, (value: number | readonly ConnectionSummary[]) => void>()
-  readonly #readiness = Promise.withResolvers<readonly DoorAddress[]>()
+  readonly #calls = new Map<number, PromiseWithResolvers<CallAnswer>>()
+  readonly #readiness = Promise.withResolvers<void>()
   #lastCall = 0
   #gone = false
 
-  constructor(options: WorkerPoolOptions<Refusal, Unknown>, place: { slot: number; id: string }) {
+  constructor(options: WorkerPoolOptions<Refusal, Unknown>, place: WorkerPlace) {
     this.id = place.id
+    this.sockets = place.sockets
     this.#options = options
     this.ready = this.#readiness.promise
     this.ready.catch(() => {})
-    this.thread = new Worker(options.module, { workerData: options.startOf(place.slot, place.id), name: place.id })
+    this.thread = new Worker(options.module, { workerData: options.startOf(place), name: place.id })
     this.thread.on('message', (message: WorkerMessage<Refusal, Unknown>) => this.#receive(message))
     this.thread.on('error', (error) => {
       this.fault = error instanceof Error ? error.message : String(error)
@@ -132,20 +225,28 @@ class RunningWorker<Refusal, Unknown> {
     })
   }
 
-  call(call: WorkerCall): Promise<number | readonly ConnectionSummary[]> {
+  get gone(): boolean {
+    return this.#gone
+  }
+
+  failure(): Error {
+    return new Error(`Cannot open the doors: ${this.fault ?? 'the worker ended'}`)
+  }
+
+  call(call: WorkerCall): Promise<CallAnswer> {
     if (this.#gone) return Promise.resolve(0)
     const id = ++this.#lastCall
-    return new Promise((resolve) => {
-      this.#calls.set(id, resolve)
-      this.#send({ type: 'call', id, call })
-    })
+    const answer = Promise.withResolvers<CallAnswer>()
+    this.#calls.set(id, answer)
+    this.#send({ type: 'call', id, call })
+    return answer.promise
   }
 
   /** The thread has ended: its connections are gone, so whatever it was asked to cut is cut. */
   ended(): void {
     this.#gone = true
-    this.#readiness.reject(new Error(`Cannot open the doors: ${this.fault ?? 'the worker ended'}`))
-    for (const resolve of this.#calls.values()) resolve(0)
+    this.#readiness.reject(this.failure())
+    for (const { resolve } of this.#calls.values()) resolve(0)
     this.#calls.clear()
   }
 
@@ -156,7 +257,7 @@ class RunningWorker<Refusal, Unknown> {
   #receive(message: WorkerMessage<Refusal, Unknown>): void {
     switch (message.type) {
       case 'ready':
-        this.#readiness.resolve(message.addresses)
+        this.#readiness.resolve()
         return
       case 'ask':
         this.#options.answer(message.loginId, message.certificateKey).then(
@@ -164,16 +265,22 @@ class RunningWorker<Refusal, Unknown> {
           () => this.#send({ type: 'answer', id: message.id, answer: 'unavailable' }),
         )
         return
-      case 'done': {
-        const resolve = this.#calls.get(message.id)
-        assert(resolve !== undefined, 'a worker answers only what it was asked')
-        this.#calls.delete(message.id)
-        resolve(message.value)
+      case 'done':
+        this.#answered(message.id).resolve(message.value)
         return
-      }
+      case 'failed':
+        this.#answered(message.id).reject(new Error(message.message))
+        return
       case 'audit':
         this.#options.audit(message.notes, message.dropped)
     }
+  }
+
+  #answered(id: number): PromiseWithResolvers<CallAnswer> {
+    const answer = this.#calls.get(id)
+    assert(answer !== undefined, 'a worker answers only what it was asked')
+    this.#calls.delete(id)
+    return answer
   }
 
   #send(message: ControlMessage): void {
@@ -181,7 +288,7 @@ class RunningWorker<Refusal, Unknown> {
   }
 }
 
-function summaries(values: readonly (number | readonly ConnectionSummary[])[]): ConnectionSummary[] {
+function summaries(values: readonly CallAnswer[]): ConnectionSummary[] {
   return values.flatMap((value) => (typeof value === 'number' ? [] : value))
 }
 

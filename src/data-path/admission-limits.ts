@@ -1,7 +1,12 @@
 import type { Clock } from '../base/clock.ts'
 import type { Limits } from '../config/gateway-config.ts'
+import type { Deadline, Deadlines } from './deadlines.ts'
+import type { DoorCounts } from './shared-counts.ts'
 
-/** How many strangers' connections an address that failed too often may have: a hundred users behind it still get in at once. */
+/**
+ * How many strangers' connections an address that failed too often may have in one worker: a hundred users behind it still get in
+ * at once.
+ */
 const penalisedConnectionsMax = 128
 /** Addresses whose failures are remembered; the oldest are forgotten first. */
 const addressesMax = 65_536
@@ -15,40 +20,49 @@ type AddressRecord = { readonly strangers: Set<AdmissionPlace>; failures: number
  *
  * A full count refuses nobody: the stranger who has been there longest gives way. An honest handshake takes milliseconds, so it is
  * idle and endless ones that are crowded out, and one broken PC does not keep its whole company out.
+ *
+ * The limits of the door hold over all workers. Each worker is sure of an even share of the strangers: below it, it takes in a
+ * newcomer though there are too many, and a worker above its own lets its oldest go instead, when deadlines are looked at next. Of
+ * the limits of an address each worker has its share to itself.
  */
-export class AdmissionLimits {
-  readonly #limits: Limits
+export class AdmissionLimits implements Deadline {
+  /** Always due: whether this worker holds strangers that others need the room of is looked at in every sweep. */
+  deadlineMs = 0
   readonly #clock: Clock
+  readonly #counts: DoorCounts
   readonly #addresses = new Map<string, AddressRecord>()
   readonly #strangers = new Set<AdmissionPlace>()
-  #connections = 0
-  #handshakeTokens: number
-  #tokensAtMs: number
+  #limits: Limits
 
-  constructor(limits: Limits, clock: Clock) {
+  constructor(options: { limits: Limits; clock: Clock; counts: DoorCounts; deadlines: Deadlines }) {
+    this.#limits = options.limits
+    this.#clock = options.clock
+    this.#counts = options.counts
+    options.deadlines.add(this)
+  }
+
+  /** Other limits from now on. Connections there are stay; where strangers are too many now, the oldest give way. */
+  reconfigure(limits: Limits): void {
     this.#limits = limits
-    this.#clock = clock
-    this.#handshakeTokens = limits.handshakesPerSecondMax
-    this.#tokensAtMs = clock.monotonicMs()
   }
 
   /**
-   * Takes a place for a new connection; undefined when the door is full of connections or too many handshakes were begun this
-   * second. Whoever gets one calls `release` exactly once, and sets `giveWay`.
+   * Takes a place for a new connection; undefined when the door is full of connections, none of them a stranger's of this worker, or
+   * when too many handshakes were begun this second. Whoever gets one calls `release` exactly once, and sets `giveWay`.
    */
   enter(clientAddress: string): AdmissionPlace | undefined {
     const address = addressGroup(clientAddress)
     const record = this.#record(address)
-    const penalised = record.failures > this.#limits.handshakeFailuresPerAddressPerMinuteMax
+    const penalised = record.failures > this.#share(this.#limits.handshakeFailuresPerAddressPerMinuteMax)
     if (!this.#takeHandshake(penalised) || !this.#makeRoom(record, penalised)) {
       this.#forgetIfIdle(address, record)
       return undefined
     }
-    this.#connections++
     const place: AdmissionPlace = {
       giveWay: () => {},
       permitted: () => {
         if (!this.#strangers.delete(place)) return
+        this.#counts.addStrangers(-1)
         record.strangers.delete(place)
         this.#forgetIfIdle(address, record)
       },
@@ -56,42 +70,61 @@ export class AdmissionLimits {
         record.failures++
       },
       release: () => {
-        this.#connections--
+        this.#counts.addConnections(-1)
         place.permitted()
       },
     }
     this.#strangers.add(place)
+    this.#counts.addStrangers(1)
     record.strangers.add(place)
     // Making room may have emptied and forgotten the record.
     if (!this.#addresses.has(address)) this.#addresses.set(address, record)
     return place
   }
 
-  get connections(): number {
-    return this.#connections
+  /** Lets the oldest strangers go where this worker has more than its share and others need the room. */
+  expire(): void {
+    this.deadlineMs = 0
+    const { unauthenticatedConnectionsMax, connectionsMax } = this.#limits
+    const share = this.#share(unauthenticatedConnectionsMax)
+    // Of a full door another worker can give nothing to its newcomers unless this one makes room.
+    const isFull = this.#strangers.size > share && this.#counts.connections >= connectionsMax
+    for (let surplus = this.#strangers.size - share; surplus > 0; surplus--) {
+      if (!isFull && this.#counts.strangers <= unauthenticatedConnectionsMax) return
+      oldest(this.#strangers)?.giveWay()
+    }
   }
 
-  /** False: there is no stranger left who could give way. */
+  /** This worker's part of what is given to all workers together. */
+  #share(max: number): number {
+    return Math.ceil(max / this.#counts.slots)
+  }
+
+  /** Counts the newcomer's connection. False, and not counted: no stranger is left who could give way. */
   #makeRoom(record: AddressRecord, penalised: boolean): boolean {
     const { unauthenticatedPerAddressMax, unauthenticatedConnectionsMax, connectionsMax } = this.#limits
-    const perAddressMax = penalised
-      ? Math.min(unauthenticatedPerAddressMax, penalisedConnectionsMax)
-      : unauthenticatedPerAddressMax
+    const addressShare = this.#share(unauthenticatedPerAddressMax)
+    const perAddressMax = penalised ? Math.min(addressShare, penalisedConnectionsMax) : addressShare
     if (record.strangers.size >= perAddressMax) oldest(record.strangers)?.giveWay()
-    if (this.#strangers.size >= unauthenticatedConnectionsMax) oldest(this.#strangers)?.giveWay()
-    if (this.#connections >= connectionsMax) oldest(this.#strangers)?.giveWay()
-    return this.#connections < connectionsMax
+    if (
+      this.#strangers.size >= this.#share(unauthenticatedConnectionsMax) &&
+      this.#counts.strangers >= unauthenticatedConnectionsMax
+    ) {
+      oldest(this.#strangers)?.giveWay()
+    }
+    // Counted before it is compared: of two workers that do so at once, at least one sees both.
+    this.#counts.addConnections(1)
+    if (this.#counts.connections > connectionsMax) oldest(this.#strangers)?.giveWay()
+    if (this.#counts.connections <= connectionsMax) return true
+    this.#counts.addConnections(-1)
+    return false
   }
 
-  /** A token bucket of one second's handshakes. Its lower half is kept from addresses that failed too often. */
+  /** The lower half of the bucket is kept from addresses that failed too often. */
   #takeHandshake(penalised: boolean): boolean {
-    const nowMs = this.#clock.monotonicMs()
-    const max = this.#limits.handshakesPerSecondMax
-    this.#handshakeTokens = Math.min(max, this.#handshakeTokens + ((nowMs - this.#tokensAtMs) * max) / 1_000)
-    this.#tokensAtMs = nowMs
-    if (this.#handshakeTokens < (penalised ? Math.max(1, max / 2) : 1)) return false
-    this.#handshakeTokens--
-    return true
+    const perSecondMax = this.#limits.handshakesPerSecondMax
+    const keep = penalised ? Math.max(1, perSecondMax / 2) : 1
+    return this.#counts.takeHandshake({ nowMs: this.#clock.monotonicMs(), perSecondMax, keep })
   }
 
   #record(address: string): AddressRecord {

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { importJWK, type JWK, SignJWT } from 'jose'
 import type { Clock } from '../base/clock.ts'
-import type { PermittedUser } from '../trust/admit.ts'
+import type { Permit } from '../trust/admit.ts'
 
 /** A signing key as the control thread hands it out: a private ES256 JWK with its `kid`. */
 export type AssertionKey = JWK & { readonly kid: string }
+
+/** Whom an assertion vouches for. */
+export type Identity = Pick<Permit, 'user' | 'loginMethod'>
 
 export type AssertionRules = { readonly audience: string; readonly lifetimeSeconds: number }
 
@@ -31,14 +34,14 @@ export class AssertionSigner {
 
   /**
    * A JWT (RFC 7519) that says which user and certificate the gateway let through: `sub` is the login ID, `cnf`
-   * binds it to the certificate (RFC 8705 3.1). On the public door it says only that the gateway forwarded the request.
+   * binds it to the certificate (RFC 8705 3.1). Where there is none it says only which way the request came through the gateway.
    */
-  async sign(user: PermittedUser | undefined): Promise<{ token: string; expiresAtMs: number }> {
+  async sign({ user, loginMethod }: Identity): Promise<{ token: string; expiresAtMs: number }> {
     if (this.#key === undefined) throw new Error('Cannot sign an assertion before a key was given')
     const issuedAt = Math.floor(this.#clock.nowMs() / 1_000)
     const claims =
       user === undefined
-        ? { login_method: 'password' }
+        ? { login_method: loginMethod }
         : {
             login_method: 'certificate',
             contract_id: user.contractId,
@@ -64,7 +67,7 @@ export class AssertionSigner {
  */
 export class ConnectionAssertion {
   readonly #signer: AssertionSigner
-  readonly #user: PermittedUser | undefined
+  readonly #identity: Identity
   readonly #clock: Clock
   #line = ''
   // On the monotonic clock. `iat` and `exp` are whole seconds, so a life may be up to a second shorter than configured.
@@ -72,9 +75,9 @@ export class ConnectionAssertion {
   #usableUntilMs = Number.NEGATIVE_INFINITY
   #signing: Promise<void> | undefined
 
-  constructor(signer: AssertionSigner, user: PermittedUser | undefined, clock: Clock) {
+  constructor(signer: AssertionSigner, identity: Identity, clock: Clock) {
     this.#signer = signer
-    this.#user = user
+    this.#identity = identity
     this.#clock = clock
   }
 
@@ -96,7 +99,7 @@ export class ConnectionAssertion {
   async #sign(): Promise<void> {
     const atMs = this.#clock.monotonicMs()
     const atWallMs = this.#clock.nowMs()
-    const { token, expiresAtMs } = await this.#signer.sign(this.#user)
+    const { token, expiresAtMs } = await this.#signer.sign(this.#identity)
     this.#line = `Sekisho-Assertion: ${token}\r\n`
     this.#renewFromMs = atMs + this.#signer.lifetimeMs / 2
     // A tenth of the life is left to the application's own clock and queue.

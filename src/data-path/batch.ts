@@ -8,6 +8,9 @@ export type ClientReceiver = { receive(bytes: Buffer): void }
 /** Takes bytes that came while `user` was using the connection. */
 export type UpstreamReceiver = { receive(bytes: Buffer, user: UpstreamUser): void }
 
+/** Gathers what it writes itself, and writes it when told. */
+export type Gatherer = { writeGathered(): void }
+
 /**
  * The work of one turn of the event loop, done stage by stage: while the loop polls, bytes are only gathered; then all requests are
  * read and judged, then all answers, then everything is written. The same code runs for many connections in a row, so it stays in
@@ -27,6 +30,7 @@ export class Batch {
   #upstreamBytes: Buffer[] = []
   #writers: Socket[] = []
   #writes: (string | Buffer)[] = []
+  #gatherers: Gatherer[] = []
   readonly #run = (): void => {
     this.#scheduled = false
     this.run()
@@ -60,8 +64,19 @@ export class Batch {
     }
   }
 
+  /** Has `gatherer` write at the end of the batch under way, or at the end of this turn. */
+  flushLater(gatherer: Gatherer): void {
+    this.#gatherers.push(gatherer)
+    if (!this.#running) this.#schedule()
+  }
+
   /** Writes what waits now: to be called before anything that is written or ended past the batch. */
   flush(): void {
+    if (this.#gatherers.length > 0) {
+      const gatherers = this.#gatherers
+      this.#gatherers = []
+      for (let at = 0; at < gatherers.length; at++) gatherers[at]?.writeGathered()
+    }
     if (this.#writers.length === 0) return
     const writers = this.#writers
     const writes = this.#writes
@@ -72,7 +87,11 @@ export class Batch {
 
   /** Does all that was gathered. Called within a batch it does nothing: the batch under way will get there. */
   run(): void {
-    if (this.#running || (this.#clients.length === 0 && this.#upstreams.length === 0)) return
+    if (this.#running) return
+    if (this.#clients.length === 0 && this.#upstreams.length === 0) {
+      this.flush()
+      return
+    }
     this.#running = true
     this.#clock.refresh()
     try {

@@ -1,29 +1,37 @@
 import type { TLSSocket } from 'node:tls'
+import { assert } from '../base/assert.ts'
 import {
   admit,
   admitAnew,
+  admitToOpenRoutes,
   admitWithoutCertificate,
   connectionSubject,
+  judgeAgain,
   type Permit,
   type Presented,
 } from '../trust/admit.ts'
 import type { Denial, DenialReason } from '../trust/denial.ts'
 import type { DirectoryAnswer } from '../trust/directory-answer.ts'
 import type { ConnectionSubject, LiveConnection } from '../trust/live-connections.ts'
-import type { AdmissionPlace } from './admission-limits.ts'
+import { type AdmissionPlace, addressGroup } from './admission-limits.ts'
+import { addressFamily } from './client-address.ts'
 import type { Deadline } from './deadlines.ts'
 import type { Door } from './door.ts'
+import { hostMatches, normaliseHost } from './host-check.ts'
 import { Http1Connection } from './http1-connection.ts'
+import { Http2Connection } from './http2-connection.ts'
 import { PermittedClient } from './permitted-client.ts'
 import type { HandshakeResult } from './ports.ts'
+import type { Route } from './route-table.ts'
 
-/** How a connection speaks once it is judged; HTTP/2 will stand beside HTTP/1.1 here, chosen by ALPN. */
+/** How a connection speaks once it is judged: HTTP/1.1 or HTTP/2, chosen by ALPN (RFC 7301). */
 export type ClientProtocol = {
-  data(bytes: Buffer): void
+  /** Bytes of the client, inside TLS. */
+  receive(bytes: Buffer): void
   drained(): void
   /** The deadline passed. */
   expired(): void
-  /** Ends when nothing is in progress: at once if idle. */
+  /** Ends when nothing is in progress, and has waited for that as long as the connection's `idleTimeoutMs` says. */
   drain(): void
   /** The connection is gone: everything under way ends, upstream sides too. */
   closed(cause: string): void
@@ -41,7 +49,8 @@ export class ClientConnection implements LiveConnection, Deadline {
   readonly openedAtMs: number
   readonly clientAddress: string
   readonly socket: TLSSocket
-  readonly door: Door
+  /** As the configuration is now. */
+  door: Door
   subject: ConnectionSubject
   deadlineMs: number
   /** SNI if the client sent one: any bytes at all, so it is only ever looked at through `normaliseHost`. */
@@ -53,8 +62,14 @@ export class ClientConnection implements LiveConnection, Deadline {
   #presented: Presented | undefined
   #der: Buffer | undefined
   #permitted: PermittedClient | undefined
+  /** For routes that are open to everybody, on a connection that was refused. */
+  #unidentified: PermittedClient | undefined
   #protocol: ClientProtocol | undefined
   #requests = 0
+  #drainIdleMs: number | undefined
+  /** The host of the last request that belonged here, as sent and normalised: nearly every request has the same. */
+  #hostSent: string | undefined
+  #host: string | undefined
   readonly #requestIds: string
   readonly #place: AdmissionPlace
   readonly #ended: (connection: ClientConnection) => void
@@ -115,9 +130,29 @@ export class ClientConnection implements LiveConnection, Deadline {
     return this.#verdict
   }
 
-  /** The permitted client; only where the verdict is a permit. */
-  get permitted(): PermittedClient | undefined {
-    return this.#permitted
+  /** Whom limits on a user count: the login ID, or the address of who has none. A refused certificate speaks for no login ID. */
+  get userKey(): string {
+    const loginId = this.#permitted === undefined ? undefined : this.subject.loginId
+    return `${this.door.name} ${loginId ?? addressGroup(this.clientAddress)}`
+  }
+
+  /** What is said of this client to the application on a route that took its request. */
+  permittedOn(route: Route): PermittedClient {
+    if (this.#permitted !== undefined) return this.#permitted
+    assert(route.certificate === 'optional', 'only a route open to everybody takes a refused client')
+    this.#unidentified ??= this.#permittedClient(admitToOpenRoutes())
+    return this.#unidentified
+  }
+
+  /** The normalised host, if requests for it belong on this connection (RFC 9110 7.4). */
+  acceptHost(sent: string): string | undefined {
+    if (sent === this.#hostSent) return this.#host
+    const host = normaliseHost(sent)
+    if (!hostMatches(host, this.serverName, this.door.hostNames)) return undefined
+    // A copy: `sent` is a slice that would keep a whole head in memory for as long as the connection is idle.
+    this.#hostSent = Buffer.from(sent, 'latin1').toString('latin1')
+    this.#host = host
+    return host
   }
 
   #secured(): void {
@@ -173,7 +208,7 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.#stage = 'open'
     this.#verdict = verdict
     if (verdict.kind === 'permit') {
-      this.#permit(verdict)
+      this.#permitted = this.#permittedClient(verdict)
       this.#place.permitted()
       if (door.certificates !== undefined) door.metrics.verdict(door.name, 'permitted')
     } else {
@@ -181,17 +216,23 @@ export class ClientConnection implements LiveConnection, Deadline {
       this.refusalRequestId = this.nextRequestId()
       this.recordRefusal(verdict, this.refusalRequestId)
     }
-    this.#protocol = new Http1Connection(this)
+    const protocol = this.socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'
+    door.metrics.connectionProtocol(door.name, protocol)
+    this.#protocol = protocol === 'h2' ? new Http2Connection(this) : new Http1Connection(this)
     this.socket.on('data', (bytes: Buffer) => door.batch.fromClient(this, bytes))
   }
 
-  #permit(permit: Permit): void {
+  #permittedClient(permit: Permit): PermittedClient {
     const { door } = this
-    this.#permitted = new PermittedClient(permit, door.services, {
+    return new PermittedClient(permit, door.services, {
       address: this.clientAddress,
       certificateDer: this.#der,
-      trustedForwarder: door.trustedForwarders?.check(this.clientAddress, addressFamily(this.clientAddress)) ?? false,
+      trustedForwarder: this.#isForwarder(door),
     })
+  }
+
+  #isForwarder({ trustedForwarders }: Door): boolean {
+    return trustedForwarders?.check(this.clientAddress, addressFamily(this.clientAddress)) ?? false
   }
 
   /** Counts and audits a refusal (R25), whether of the connection or of a later request on it. */
@@ -212,19 +253,67 @@ export class ClientConnection implements LiveConnection, Deadline {
   directoryChanged(answer: DirectoryAnswer | 'unavailable'): boolean {
     if (this.#stage !== 'open' || this.#verdict?.kind !== 'permit') return false
     this.door.clock.refresh()
-    const verdict = admitAnew(this.#verdict, answer, this.door.trust)
+    const verdict = admitAnew(this.#verdict, { answer }, this.door.trust)
     if (verdict.kind === 'denial') {
       this.cut(verdict.reason)
       return true
     }
     this.#verdict = verdict
-    this.#permit(verdict)
+    this.#permitted = this.#permittedClient(verdict)
     return false
+  }
+
+  /**
+   * The configuration has changed: what is under way goes on, and the certificate is judged by the rules as they are now. Returns
+   * true if the connection was cut for that.
+   */
+  reconfigure(door: Door): boolean {
+    const former = this.door
+    this.door = door
+    this.#hostSent = undefined
+    this.#unidentified = undefined
+    if (this.#stage === 'handshaking' || this.#stage === 'ended') return false
+    const cutFor = this.#certificateFault(door)
+    if (cutFor !== undefined) {
+      this.cut(cutFor)
+      return true
+    }
+    if (this.#verdict?.kind !== 'permit') return false
+    const isSame = former.services === door.services && this.#isForwarder(former) === this.#isForwarder(door)
+    if (!isSame || this.#permitted?.permit !== this.#verdict) this.#permitted = this.#permittedClient(this.#verdict)
+    return false
+  }
+
+  /** Reads and judges the certificate anew; why the new rules cut a connection with it, if they do. */
+  #certificateFault({ certificates, trust }: Door): DenialReason | undefined {
+    const former = this.#presented
+    if (certificates === undefined || this.#der === undefined || former === undefined) return undefined
+    const presented = certificates.readAgain(this.#der, former)
+    this.#presented = presented
+    if (this.#verdict?.kind === 'denial') return undefined
+    const verdict = this.#verdict && admitAnew(this.#verdict, { presented }, trust)
+    // What only time decides ends nothing that is under way: the next request is told of it, on its page.
+    const denied = verdict?.kind === 'denial' && !timeReasons.has(verdict.reason) ? verdict.reason : undefined
+    if (denied !== undefined) return denied
+    // What the directory said, or is being asked, is about the login ID that the certificate had then.
+    if (loginIdOf(presented) !== loginIdOf(former)) return 'login_id_unknown'
+    if (verdict?.kind === 'permit' && presented !== former) this.#verdict = verdict
+    return undefined
   }
 
   /** Bytes of the client, handed on by the batch; nothing is read from a connection that has ended. */
   receive(bytes: Buffer): void {
-    if (this.#stage === 'open') this.#protocol?.data(bytes)
+    if (this.#stage === 'open') this.#protocol?.receive(bytes)
+  }
+
+  /** Judges the user again between requests; a denial is audited and cuts the connection. Returns whether the user stays. */
+  judgeAgain(): boolean {
+    if (this.#verdict?.kind !== 'permit') return true
+    const verdict = judgeAgain(this.#verdict, this.door.trust)
+    if (verdict.kind === 'permit') return true
+    this.recordRefusal(verdict, this.nextRequestId())
+    this.cut(verdict.reason)
+    return false
   }
 
   cut(reason: DenialReason): void {
@@ -238,6 +327,17 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.deadlineMs = this.door.clock.monotonicMs() + durationMs
   }
 
+  /**
+   * Says that nothing more comes, when everything that was written has left, and waits so long for the client to close too. What it
+   * sends meanwhile is read, so that it is not reset before it has read the answer. Unit: milliseconds.
+   */
+  endWriting(lingerMs: number): void {
+    const { socket } = this
+    this.awaitWithin(this.door.limits.bodyIdleTimeoutMs)
+    socket.end(() => this.awaitWithin(lingerMs))
+    if (socket.isPaused()) socket.resume()
+  }
+
   expire(): void {
     if (this.#stage === 'handshaking') {
       this.#handshakeEnded('timeout')
@@ -249,7 +349,14 @@ export class ClientConnection implements LiveConnection, Deadline {
     else this.#protocol.expired()
   }
 
-  drain(): void {
+  /** How long it may wait for a next request. Unit: milliseconds. */
+  get idleTimeoutMs(): number {
+    return this.#drainIdleMs ?? this.door.limits.keepAliveIdleTimeoutMs
+  }
+
+  /** Ends with the request in progress; an idle one after `idleMs`, so that a request on its way still gets an answer. */
+  drain(idleMs: number): void {
+    this.#drainIdleMs = idleMs
     this.#protocol?.drain()
   }
 
@@ -276,15 +383,17 @@ export class ClientConnection implements LiveConnection, Deadline {
   }
 }
 
+/** Denials that come and go with time, whatever is configured. */
+const timeReasons: ReadonlySet<DenialReason> = new Set([
+  'certificate_not_yet_valid',
+  'certificate_expired',
+  'trust_data_stale',
+])
+
+function loginIdOf(presented: Presented): string | undefined {
+  return presented.kind === 'certificate' ? presented.opinion.loginId : undefined
+}
+
 function isDisconnection({ code }: NodeJS.ErrnoException): boolean {
   return code === 'ECONNRESET' || code === 'EPIPE'
-}
-
-/** IPv4 addresses of dual-stack listeners in their own form, so that one client has one address. */
-export function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') ? address.slice(7) : address
-}
-
-function addressFamily(address: string): 'ipv4' | 'ipv6' {
-  return address.includes(':') ? 'ipv6' : 'ipv4'
 }

@@ -21,6 +21,11 @@ export type ClientStream = {
   /** Sends a 1xx answer at once, if the client's version has them. */
   respondInformational(status: number, reason: string, fields: FieldList): void
   respond(start: ResponseStart): void
+  /**
+   * The application switched to WebSocket: what follows both ways are bytes of that, passed as they are. Returns the status the
+   * client was sent; undefined when the application's answer does not fit the client's request.
+   */
+  switchProtocols(fields: FieldList): number | undefined
   writeBody(chunk: Buffer): void
   endBody(trailers: FieldList): void
   /** Sends what was gathered since the last call. Returns false when the client is slow: wait for `clientDrained`. */
@@ -28,6 +33,8 @@ export type ClientStream = {
   /** Stops and resumes the request body. */
   pauseBody(): void
   resumeBody(): void
+  /** Judges the user again, as before a request. Returns false when the connection was cut for it. */
+  judgeAgain(): boolean
   /** Sets the one deadline of the exchange; on expiry `Exchange.expired()` is called. Unit: milliseconds from now. */
   awaitWithin(durationMs: number): void
   /** Answers with a page of the gateway's own; only before `respond`. The exchange is over. */

@@ -6,12 +6,13 @@ import type { AdmissionLimits } from './admission-limits.ts'
 import type { Batch } from './batch.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { DirectoryClient } from './directory-client.ts'
-import type { ExchangeContext } from './exchange.ts'
 import type { HeadLimits } from './http1/head-fault.ts'
 import type { OwnPages } from './own-pages.ts'
 import type { ClientServices } from './permitted-client.ts'
 import type { AccessLog, AuditSink, DataPathMetrics, Pages } from './ports.ts'
 import type { CertificateReader } from './presented-certificate.ts'
+import type { RouteTable } from './route-table.ts'
+import type { UpgradeCounts } from './upgrade-counts.ts'
 
 /** One door as one worker sees it: its rule on certificates and everything its connections share. */
 export type Door = {
@@ -29,11 +30,21 @@ export type Door = {
   readonly trust: TrustState
   readonly directory: DirectoryClient | undefined
   readonly services: ClientServices
-  readonly exchanges: ExchangeContext
+  readonly routes: RouteTable
+  /** WebSockets of each user, over all workers. */
+  readonly upgrades: UpgradeCounts
+  /** Origins beside the door's own whose pages may open a WebSocket, lower case. */
+  readonly webSocketOrigins: ReadonlySet<string>
+  /** Current date in IMF-fixdate. */
+  readonly date: () => string
   readonly ownPages: OwnPages
   readonly pages: Pages
   /** Fields sent with every page of the gateway's own. */
   readonly pageFields: readonly string[]
+  /** Whether HTTP/2 is offered. */
+  readonly http2: boolean
+  /** From where connections begin with a PROXY protocol header; undefined: from nowhere. */
+  readonly proxyTrusted: BlockList | undefined
   /** Whose X-Forwarded-* fields are kept; undefined: nobody's. */
   readonly trustedForwarders: BlockList | undefined
   readonly deadlines: Deadlines

@@ -1,68 +1,49 @@
-import type { Clock } from '../base/clock.ts'
 import type { FaultCode } from '../base/errors.ts'
-import type { Limits } from '../config/gateway-config.ts'
-import type { Batch } from './batch.ts'
 import type { ClientStream } from './client-stream.ts'
+import type { ExchangeContext, ExchangeLimits, ExchangePhase } from './exchange-context.ts'
 import type { BodySink } from './http1/body-reader.ts'
-import { chunkEnd, chunkStart, lastChunk } from './http1/chunked-body.ts'
-import { fieldClass } from './http1/field-class.ts'
 import type { FieldList } from './http1/field-list.ts'
 import type { HeadLimits } from './http1/head-fault.ts'
 import type { ResponseHead } from './http1/response-head.ts'
 import { endToEndTrailers } from './http1/trailer-fields.ts'
 import type { PermittedClient } from './permitted-client.ts'
-import type { DataPathMetrics } from './ports.ts'
-import { type ForwardRequest, upstreamRequestHead } from './request-headers.ts'
-import { clientResponseFields } from './response-headers.ts'
+import type { ForwardRequest } from './request-headers.ts'
+import { clientResponseFields, statedLength } from './response-headers.ts'
 import { type AnswerOwner, UpstreamAnswer } from './upstream-answer.ts'
 import type { UpstreamConnection } from './upstream-connection.ts'
-import type { UpstreamPool, UpstreamWaiter } from './upstream-pool.ts'
+import type { UpstreamWaiter } from './upstream-group.ts'
+import { UpstreamRequest } from './upstream-request.ts'
+import type { UpstreamTarget } from './upstream-target.ts'
 
-/** Methods that may be sent twice without harm (RFC 9110 9.2.2). */
-const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+/** Connections tried for one request. */
+const attemptsMax = 3
 
-/** What every exchange of a worker shares. */
-export type ExchangeContext = {
-  readonly pool: UpstreamPool
-  readonly batch: Batch
-  readonly limits: Limits
-  readonly headLimits: HeadLimits
-  readonly hsts: string | undefined
-  readonly date: () => string
-  readonly clock: Clock
-  readonly metrics: DataPathMetrics
-}
-
-/**
- * Where an exchange stands. `preparing`: an assertion is being signed. `queued`: no upstream connection is free.
- * `connecting`: the request is written into a connection that is being made. `uploading`: the request body is on its way.
- * `waiting`: it is the application's turn: the request is complete, or its body waits for 100 (Continue). `responding`: the
- * answer's head has gone to the client, while the rest of an upload may still be on its way. `ended`.
- */
-export type ExchangePhase = 'preparing' | 'queued' | 'connecting' | 'uploading' | 'waiting' | 'responding' | 'ended'
+/** How long what a gone client sent last may take to leave for the application. Unit: milliseconds. */
+const lingerMs = 2_000
 
 /** One request and its answer: streams both ways, keeps back-pressure, holds nothing whole. */
 export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
   phase: ExchangePhase = 'preparing'
   readonly request: ForwardRequest
   readonly requestId: string
+  readonly context: ExchangeContext
   /** Status sent to the client; 0 until then. */
   status = 0
   bodyBytes = 0
   /** From the request's head to the answer's. Unit: milliseconds. */
   upstreamMs: number | undefined
   fault: FaultCode | undefined
+  /** Whether the protocol was switched to WebSocket. */
+  switched = false
   /** Whether any byte of the request may have reached the application. */
   sent = false
   readonly #permitted: PermittedClient
   readonly #client: ClientStream
-  readonly #context: ExchangeContext
+  readonly #sending: UpstreamRequest
   readonly #answer: UpstreamAnswer
   #upstream: UpstreamConnection | undefined
   #sentAtMs = 0
-  #requestDone: boolean
-  #bodyForwarded = false
-  #retried = false
+  #attempts = 0
 
   constructor(options: {
     request: ForwardRequest
@@ -73,23 +54,22 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
   }) {
     this.request = options.request
     this.requestId = options.requestId
+    this.context = options.context
     this.#permitted = options.permitted
     this.#client = options.client
-    this.#context = options.context
-    this.#requestDone = options.request.framing.kind === 'none'
+    this.#sending = new UpstreamRequest(options.request, options.context.batch)
     this.#answer = new UpstreamAnswer(this)
   }
 
   /** Begins: at once, or after an assertion has been signed. */
   start(): void {
-    if (this.#permitted.assertionReady()) this.#acquire(false)
-    else this.#renewAssertion(() => this.#acquire(false))
+    if (this.#permitted.assertionReady()) this.#acquire()
+    else this.#renewAssertion(() => this.#acquire())
   }
 
   #renewAssertion(next: () => void): void {
-    this.phase = 'preparing'
     this.#client.pauseBody()
-    this.#client.awaitWithin(this.#context.limits.upstreamResponseTimeoutMs)
+    this.#await('preparing', this.limits.upstreamResponseTimeoutMs)
     this.#permitted.renewAssertion().then(
       () => {
         if (this.phase === 'preparing') next()
@@ -98,16 +78,24 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
     )
   }
 
-  #acquire(fresh: boolean): void {
+  /** `failed`: the target that just failed this request, and what is answered if there is no other way. */
+  #acquire(failed?: { target: UpstreamTarget | undefined; code: FaultCode }): void {
     this.phase = 'queued'
-    if (!this.#context.pool.acquire(this, fresh)) {
-      this.#fail('upstream_too_busy')
-      return
-    }
-    if (this.#upstream === undefined && this.#isOpen()) {
+    this.#attempts++
+    const { upstream } = this.context
+    const fresh = failed !== undefined
+    const taken = upstream.acquire(this, { fresh, affinity: this.#permitted.affinity, avoid: failed?.target })
+    if (taken === 'full') this.#fail('upstream_too_busy')
+    else if (taken === 'unavailable') this.#fail(failed?.code ?? 'upstream_unavailable')
+    else if (taken === 'queued') {
       this.#client.pauseBody()
-      this.#client.awaitWithin(this.#context.limits.upstreamResponseTimeoutMs)
+      // The group has a deadline of its own.
+      this.#client.awaitWithin(Number.POSITIVE_INFINITY)
     }
+  }
+
+  upstreamRefused(code: FaultCode): void {
+    if (this.phase === 'queued') this.#fail(code)
   }
 
   upstreamAcquired(connection: UpstreamConnection): void {
@@ -123,28 +111,26 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
   }
 
   #send(connection: UpstreamConnection): void {
-    const { limits, clock } = this.#context
-    this.#sentAtMs = clock.monotonicMs()
-    const head = upstreamRequestHead(this.request, this.requestId, this.#permitted.linesFor(this.request.host))
-    if (!this.#requestDone) {
-      // The first body bytes, if they are here already, go out in the same packet as the head.
-      connection.socket.cork()
-      process.nextTick(() => connection.socket.uncork())
-    }
-    if (this.#requestDone) this.#context.batch.write(connection.socket, head)
-    else connection.socket.write(head, 'latin1')
+    this.#sentAtMs = this.context.clock.monotonicMs()
     this.phase = 'connecting'
-    if (connection.connected) this.upstreamConnected()
-    else this.#client.awaitWithin(limits.upstreamConnectTimeoutMs)
-    if (!this.#requestDone) this.#client.resumeBody()
+    const lines = this.#permitted.linesFor(this.request.host)
+    this.#sending.sendHead(connection, { requestId: this.requestId, lines })
+    if (connection.connected) {
+      this.upstreamConnected()
+      return
+    }
+    // The body waits, so that another target can have it if this one does not answer.
+    if (!this.#sending.done) this.#client.pauseBody()
+    this.#client.awaitWithin(this.limits.upstreamConnectTimeoutMs)
   }
 
   upstreamConnected(): void {
     if (this.phase !== 'connecting') return
     this.sent = true
-    const awaitsContinue = this.request.expectsContinue && !this.#bodyForwarded
-    if (this.#requestDone || awaitsContinue) this.#await('waiting', this.#context.limits.upstreamResponseTimeoutMs)
-    else this.#await('uploading', this.#context.limits.bodyIdleTimeoutMs)
+    if (this.#sending.done || this.request.expectsContinue)
+      this.#await('waiting', this.limits.upstreamResponseTimeoutMs)
+    else this.#await('uploading', this.limits.bodyIdleTimeoutMs)
+    if (!this.#sending.done) this.#client.resumeBody()
   }
 
   #await(phase: ExchangePhase, durationMs: number): void {
@@ -152,93 +138,114 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
     this.#client.awaitWithin(durationMs)
   }
 
-  // Request body, client to application.
+  // Request body, or what follows a switch, client to application.
 
   /** A piece of the request body, decoded. */
   data(chunk: Buffer): void {
-    const socket = this.#upstream?.socket
-    if (socket === undefined || !this.#isOpen()) return
-    this.#bodyForwarded = true
-    if (this.request.framing.kind === 'chunked') {
-      socket.cork()
-      socket.write(chunkStart(chunk.length), 'latin1')
-      socket.write(chunk)
-      socket.write(chunkEnd, 'latin1')
-      socket.uncork()
-    } else {
-      socket.write(chunk)
+    // Behind a request that is complete the application would read it as the next one.
+    if (this.#upstream === undefined || !this.#isOpen() || (this.#sending.done && !this.#mayPass())) return
+    if (this.#sending.bodyBytes + chunk.length > this.limits.bodyBytesMax && this.phase !== 'switched') {
+      this.#break('body_too_large')
+      return
     }
-    if (socket.writableNeedDrain) this.#client.pauseBody()
+    if (!this.#sending.sendBody(this.#upstream, chunk)) this.#client.pauseBody()
     if (this.phase === 'waiting') this.phase = 'uploading'
-    if (this.phase === 'uploading' || this.phase === 'responding') {
-      this.#client.awaitWithin(this.#context.limits.bodyIdleTimeoutMs)
-    }
+    this.#moved()
   }
 
-  /** The request body is complete. */
+  /** A WebSocket lasts for hours: its user is judged again with everything that passes, as before a request. */
+  #mayPass(): boolean {
+    return this.phase === 'switched' && this.#client.judgeAgain()
+  }
+
+  /** The request body is complete; after a switch: the client sends no more. */
   end(trailers: FieldList): void {
-    if (this.#requestDone) return
-    this.#requestDone = true
-    if (this.request.framing.kind === 'chunked') {
-      const kept = endToEndTrailers(trailers, this.request.connectionNominated)
-      this.#upstream?.socket.write(lastChunk(kept), 'latin1')
+    if (this.phase === 'switched') {
+      this.#upstream?.socket.end()
+      this.#client.awaitWithin(lingerMs)
+      return
     }
-    if (this.phase === 'uploading') this.#await('waiting', this.#context.limits.upstreamResponseTimeoutMs)
+    if (this.#sending.done) return
+    this.#sending.sendEnd(this.#upstream, trailers)
+    if (this.phase === 'uploading') this.#await('waiting', this.limits.upstreamResponseTimeoutMs)
   }
 
   upstreamDrained(): void {
     this.#client.resumeBody()
-    if (this.phase === 'uploading') this.#client.awaitWithin(this.#context.limits.bodyIdleTimeoutMs)
+    if (this.phase === 'uploading' || this.phase === 'switched') this.#moved()
+  }
+
+  /** Something of a body has moved: the next pause begins. */
+  #moved(): void {
+    if (this.phase === 'switched') this.#client.awaitWithin(this.limits.webSocketIdleTimeoutMs)
+    else if (this.phase === 'uploading' || this.phase === 'responding')
+      this.#client.awaitWithin(this.limits.bodyIdleTimeoutMs)
   }
 
   // Answer, application to client.
 
   upstreamData(bytes: Buffer): void {
-    if (!this.#isOpen()) return
+    if (!this.#isOpen() || (this.phase === 'switched' && !this.#mayPass())) return
+    if (this.phase === 'preparing') {
+      // The request has not been sent yet: what comes now answers another one, if any (desync).
+      this.#break('upstream_response_malformed')
+      return
+    }
     const state = this.#answer.feed(bytes)
     if (typeof state !== 'string') {
+      if (this.status === 0) this.#upstream?.target.failed()
       this.#break('upstream_response_malformed')
     } else if (state !== 'more') {
       this.#finish(state === 'done')
-    } else if (this.phase === 'responding') {
+    } else if (this.phase === 'responding' || this.phase === 'switched') {
       if (!this.#client.flush()) this.#upstream?.socket.pause()
-      this.#client.awaitWithin(this.#context.limits.bodyIdleTimeoutMs)
+      this.#moved()
     }
   }
 
-  get requestMethod(): string {
-    return this.request.method
-  }
-
   get headLimits(): HeadLimits {
-    return this.#context.headLimits
+    return this.context.headLimits
   }
 
-  get limits(): Limits {
-    return this.#context.limits
+  get limits(): ExchangeLimits {
+    return this.context.limits
   }
 
   answerInterim(head: ResponseHead): void {
     const fields = clientResponseFields(head, this.#permitted.sealSetCookie, undefined)
     this.#client.respondInformational(head.status, head.reason, fields)
-    if (this.phase === 'waiting' && !this.#requestDone) {
-      this.#await('uploading', this.#context.limits.bodyIdleTimeoutMs)
-    }
+    if (this.phase === 'waiting' && !this.#sending.done) this.#await('uploading', this.limits.bodyIdleTimeoutMs)
   }
 
   answerHead(head: ResponseHead): void {
-    const { clock, metrics, pool } = this.#context
-    this.phase = 'responding'
-    this.status = head.status
-    this.upstreamMs = clock.monotonicMs() - this.#sentAtMs
-    metrics.upstreamAnswered(pool.name, this.upstreamMs / 1_000)
+    this.#answered('responding', head.status)
     this.#client.respond({
       status: head.status,
       reason: head.reason,
-      fields: clientResponseFields(head, this.#permitted.sealSetCookie, this.#context),
+      fields: clientResponseFields(head, this.#permitted.sealSetCookie, this.context),
       framing: head.framing,
       statedLength: statedLength(head, this.request.method),
     })
+  }
+
+  answerSwitched(head: ResponseHead): boolean {
+    const fields = clientResponseFields(head, this.#permitted.sealSetCookie, this.context)
+    const status = this.#client.switchProtocols(fields)
+    if (status === undefined) return false
+    this.#answered('switched', status)
+    this.switched = true
+    // It may have been paused while the request waited, and nothing has resumed what has no body.
+    this.#client.resumeBody()
+    return true
+  }
+
+  #answered(phase: ExchangePhase, status: number): void {
+    const { clock, metrics, upstream } = this.context
+    this.phase = phase
+    this.status = status
+    this.upstreamMs = clock.monotonicMs() - this.#sentAtMs
+    metrics.upstreamAnswered(upstream.name, this.upstreamMs / 1_000)
+    this.#upstream?.target.succeeded()
   }
 
   answerData(chunk: Buffer): void {
@@ -253,42 +260,44 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
   /** The client has taken what was written. */
   clientDrained(): void {
     this.#upstream?.socket.resume()
-    if (this.phase === 'responding') this.#client.awaitWithin(this.#context.limits.bodyIdleTimeoutMs)
+    if (this.phase === 'responding' || this.phase === 'switched') this.#moved()
   }
 
   upstreamEnded(error: Error | undefined): void {
     const upstream = this.#upstream
     this.#upstream = undefined
     if (!this.#isOpen() || upstream === undefined) return
-    if (this.#answer.head?.framing.kind === 'until_close' && error === undefined) {
+    const endsTheAnswer = this.phase === 'switched' || this.#answer.head?.framing.kind === 'until_close'
+    if (endsTheAnswer && error === undefined) {
       this.#client.endBody([])
       this.#finish(false)
-    } else if (this.#mayRetry(upstream)) {
-      this.#retried = true
-      this.#acquire(true)
-    } else {
-      this.#break(upstream.connected ? 'upstream_reset' : 'upstream_connect_failed')
+      return
     }
+    this.#tryAgain(upstream, upstream.connected ? 'upstream_reset' : 'upstream_connect_failed')
   }
 
-  /**
-   * A kept connection may have been closed by the application while our request was on its way; nothing of the answer came
-   * and no body byte was spent, so an idempotent request is sent once more, on a new connection.
-   */
-  #mayRetry(upstream: UpstreamConnection): boolean {
-    return (
-      !this.#retried &&
-      upstream.exchanges > 0 &&
-      !this.#answer.begun &&
-      !this.#bodyForwarded &&
-      this.#requestDone &&
-      this.request.framing.kind === 'none' &&
-      idempotentMethods.has(this.request.method)
-    )
+  /** The connection failed: another one if nothing is lost by that, else the end. */
+  #tryAgain(upstream: UpstreamConnection, code: FaultCode): void {
+    // A kept connection may end between two requests, and a head tells that the target works.
+    if (this.status === 0 && (this.#answer.begun || upstream.exchanges === 0)) upstream.target.failed()
+    if (this.#attempts >= attemptsMax || !this.#mayBeSentAgain(upstream)) {
+      this.#break(code)
+      return
+    }
+    this.context.metrics.upstreamFailed(this.context.upstream.name, code)
+    this.#acquire({ target: upstream.exchanges === 0 ? upstream.target : undefined, code })
+  }
+
+  /** What never left goes to another target; what died with a kept connection, unanswered, is sent again if that is harmless. */
+  #mayBeSentAgain(upstream: UpstreamConnection): boolean {
+    if (this.#answer.begun || this.#sending.bodyBytes > 0) return false
+    if (!upstream.connected) return this.context.upstream.hasOther(upstream.target)
+    return upstream.exchanges > 0 && this.#sending.repeatable
   }
 
   /** The deadline set with `awaitWithin` has passed. */
   expired(): void {
+    const upstream = this.#upstream
     switch (this.phase) {
       case 'preparing':
         this.#fail('internal')
@@ -297,20 +306,25 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
         this.#fail('upstream_too_busy')
         return
       case 'connecting':
-        this.#fail('upstream_connect_timeout')
+        this.#upstream = undefined
+        upstream?.destroy()
+        if (upstream !== undefined) this.#tryAgain(upstream, 'upstream_connect_timeout')
         return
       case 'uploading':
         // Who is to blame: the application that takes nothing, or the client that sends nothing.
-        this.#fail(this.#upstream?.socket.writableNeedDrain ? 'upstream_response_timeout' : 'body_idle_timeout')
+        this.#fail(upstream?.socket.writableNeedDrain ? 'upstream_response_timeout' : 'body_idle_timeout')
         return
       case 'waiting':
+        upstream?.target.failed()
         this.#fail('upstream_response_timeout')
         return
       case 'responding':
-        if (!this.#upstream?.socket.isPaused()) {
-          this.#context.metrics.upstreamFailed(this.#context.pool.name, 'body_idle_timeout')
-        }
+        if (!upstream?.socket.isPaused())
+          this.context.metrics.upstreamFailed(this.context.upstream.name, 'body_idle_timeout')
         this.#break('body_idle_timeout')
+        return
+      case 'switched':
+        this.#break('upgrade_idle_timeout')
         return
       case 'ended':
     }
@@ -321,10 +335,16 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
     this.#break(code)
   }
 
-  /** The client's side is gone or cut: the upstream side ends at once. */
-  abort(): void {
+  /**
+   * The client's side is gone or cut: the upstream side ends at once. `cleanly`: what a WebSocket client sent before it left, its
+   * Close frame for example, still goes out.
+   */
+  abort(cleanly: boolean): void {
+    const socket = this.phase === 'switched' && cleanly ? this.#upstream?.socket : undefined
     this.phase = 'ended'
-    this.#dropUpstream()
+    if (socket === undefined) this.#dropUpstream()
+    socket?.setTimeout(lingerMs, () => socket.destroy())
+    socket?.destroySoon()
   }
 
   #finish(cleanEnd: boolean): void {
@@ -332,18 +352,17 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
     const upstream = this.#upstream
     this.#upstream = undefined
     if (upstream !== undefined) {
-      const { socket } = upstream
       const reusable =
-        cleanEnd && this.#requestDone && this.#answer.head?.persistent === true && socket.writableLength === 0
-      if (reusable) this.#context.pool.release(upstream)
+        cleanEnd && this.#sending.done && this.#answer.head?.persistent === true && upstream.socket.writableLength === 0
+      if (reusable) upstream.release()
       else upstream.destroy()
     }
-    this.#client.exchangeEnded(!this.#requestDone)
+    this.#client.exchangeEnded(!this.#sending.done)
   }
 
   /** A fault at any time: a page while there is no answer, the abrupt end of one that has begun. */
   #break(code: FaultCode): void {
-    if (this.phase !== 'responding') {
+    if (this.phase !== 'responding' && this.phase !== 'switched') {
       this.#fail(code)
       return
     }
@@ -360,27 +379,18 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
   #ended(code: FaultCode): void {
     this.phase = 'ended'
     this.fault = code
-    if (code.startsWith('upstream_')) this.#context.metrics.upstreamFailed(this.#context.pool.name, code)
+    if (code.startsWith('upstream_')) this.context.metrics.upstreamFailed(this.context.upstream.name, code)
     this.#dropUpstream()
   }
 
   #dropUpstream(): void {
     const upstream = this.#upstream
     this.#upstream = undefined
-    if (upstream === undefined) this.#context.pool.forget(this)
+    if (upstream === undefined) this.context.upstream.forget(this)
     else upstream.destroy()
   }
 
   #isOpen(): boolean {
     return this.phase !== 'ended'
   }
-}
-
-/** Content-Length of an answer without a body (HEAD, 304): a statement about the resource, passed on as it is. */
-function statedLength(head: ResponseHead, requestMethod: string): string | undefined {
-  // A 204 has none, whatever the application says (RFC 9110 8.6).
-  if (head.framing.kind !== 'none' || head.status === 204 || (requestMethod !== 'HEAD' && head.status !== 304))
-    return undefined
-  const at = head.classes.indexOf(fieldClass.contentLength)
-  return at === -1 ? undefined : head.fields[at * 2 + 1]
 }

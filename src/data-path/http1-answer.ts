@@ -4,7 +4,7 @@ import { chunkEnd, chunkStart, lastChunk } from './http1/chunked-body.ts'
 import type { FieldList } from './http1/field-list.ts'
 import { fieldLines } from './http1/head-text.ts'
 import type { RequestHead } from './http1/request-head.ts'
-import type { Page } from './ports.ts'
+import type { PageAnswer } from './refusal-page.ts'
 
 /**
  * The writing half of an HTTP/1.1 connection (RFC 9112): frames one answer after the other for the client's version. What is
@@ -61,6 +61,13 @@ export class Http1Answer {
         }
     }
     this.#headText = `HTTP/1.1 ${start.status} ${start.reason}\r\n${fieldLines(start.fields)}${framing}${this.#connectionLine()}\r\n`
+  }
+
+  /** 101 (RFC 9110 15.2.2): what is written after it passes as it is, until the connection ends. */
+  switchProtocols(fields: FieldList): void {
+    this.closes = true
+    this.#chunked = false
+    this.#headText = `HTTP/1.1 101 Switching Protocols\r\n${fieldLines(fields)}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`
   }
 
   writeBody(chunk: Buffer): void {
@@ -120,12 +127,9 @@ export class Http1Answer {
   }
 
   /** Sends a whole answer of the gateway's own in place of whatever was not flushed yet. Returns the bytes of its body. */
-  page(page: Page, more: FieldList): number {
-    const { door } = this.#connection
+  page({ page, fields }: PageAnswer): number {
     this.#forget()
     const body = Buffer.from(page.body)
-    const fields = [...door.pageFields, 'Content-Type', page.contentType, 'Date', door.exchanges.date(), ...more]
-    if (door.hsts !== undefined) fields.push('Strict-Transport-Security', door.hsts)
     const start = `HTTP/1.1 ${page.status} ${statusReason(page.status)}\r\n${fieldLines(fields)}Content-Length: ${body.length}\r\n`
     const head = Buffer.from(`${start}${this.#connectionLine()}\r\n`, 'latin1')
     const headOnly = this.#method === 'HEAD'
@@ -160,7 +164,9 @@ const reasons: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   403: 'Forbidden',
   404: 'Not Found',
+  405: 'Method Not Allowed',
   408: 'Request Timeout',
+  413: 'Content Too Large',
   414: 'URI Too Long',
   417: 'Expectation Failed',
   421: 'Misdirected Request',

@@ -1,18 +1,20 @@
 import type { FaultCode } from '../base/errors.ts'
 import { faults } from '../base/errors.ts'
-import { judgeAgain } from '../trust/admit.ts'
 import type { Denial } from '../trust/denial.ts'
 import type { ClientConnection, ClientProtocol } from './client-connection.ts'
 import type { ClientStream, ResponseStart } from './client-stream.ts'
 import { Exchange } from './exchange.ts'
-import { hostMatches, normaliseHost } from './host-check.ts'
+import { HeldBytes } from './held-bytes.ts'
+import { normaliseHost } from './host-check.ts'
+import { bodyUntilClose } from './http1/body-framing.ts'
 import { BodyReader } from './http1/body-reader.ts'
 import type { FieldList } from './http1/field-list.ts'
 import { parseRequestHead, type RequestHead } from './http1/request-head.ts'
 import { Http1Answer } from './http1-answer.ts'
+import { openRequest } from './open-request.ts'
 import { recordExchange, recordOutcome } from './outcome.ts'
-import { pagePreferences } from './page-preferences.ts'
-import type { Page } from './ports.ts'
+import { denialPage, faultPage, ownPage, type PageAnswer } from './refusal-page.ts'
+import type { Route } from './route-table.ts'
 
 /** How long a closing connection may go on sending before it is dropped, so that the answer is read. Unit: milliseconds. */
 const lingerMs = 2_000
@@ -23,12 +25,13 @@ const lingerMs = 2_000
  *
  * States, by what is held: no exchange: waiting for a head; an exchange with `reading`: its body is being read; an exchange
  * without: its answer is awaited, and what the client sends meanwhile waits in `held`; `closing`: the last answer is
- * written and everything else the client sends is thrown away.
+ * written and everything else the client sends is thrown away. After a switch to WebSocket the rest of the connection is
+ * one body without end each way.
  */
 export class Http1Connection implements ClientProtocol, ClientStream {
   readonly #connection: ClientConnection
   readonly #answer: Http1Answer
-  #held: Buffer | undefined
+  readonly #held = new HeldBytes()
   #head: RequestHead | undefined
   #exchange: Exchange | undefined
   #reading: BodyReader | undefined
@@ -37,8 +40,6 @@ export class Http1Connection implements ClientProtocol, ClientStream {
   /** When the first byte of the request under way came; 0 while there is none. */
   #startedAtMs = 0
   #requestId = ''
-  /** The host of the last request that belonged here: nearly every request of a connection has the same. */
-  #acceptedHost: string | undefined
 
   constructor(connection: ClientConnection) {
     this.#connection = connection
@@ -48,10 +49,10 @@ export class Http1Connection implements ClientProtocol, ClientStream {
 
   // From the client.
 
-  data(bytes: Buffer): void {
+  receive(bytes: Buffer): void {
     this.#connection.door.metrics.bytesReceived(this.#connection.door.name, bytes.length)
     if (this.#closing) return
-    if (this.#reading !== undefined && this.#held === undefined && !this.#bodyPaused) {
+    if (this.#reading !== undefined && this.#held.first === undefined && !this.#bodyPaused) {
       const after = this.#readBody(bytes)
       if (after < bytes.length) this.#hold(bytes.subarray(after))
     } else {
@@ -61,7 +62,7 @@ export class Http1Connection implements ClientProtocol, ClientStream {
   }
 
   #hold(bytes: Buffer): void {
-    this.#held = this.#held === undefined ? bytes : Buffer.concat([this.#held, bytes])
+    this.#held.add(bytes)
     // Pipelined requests and a paused body wait in TCP, not here.
     if (this.#exchange !== undefined && this.#held.length > this.#connection.door.limits.headBytesMax) {
       this.#connection.socket.pause()
@@ -70,13 +71,10 @@ export class Http1Connection implements ClientProtocol, ClientStream {
 
   /** Reads as far as it can: the rest of a body, then heads while no exchange is under way. */
   #advance(): void {
-    while (this.#held !== undefined && !this.#closing) {
-      const held = this.#held
+    while (this.#held.first !== undefined && !this.#closing) {
       if (this.#reading !== undefined) {
         if (this.#bodyPaused) return
-        this.#held = undefined
-        const after = this.#readBody(held)
-        if (after < held.length) this.#held = held.subarray(after)
+        this.#held.readUpTo(this.#readBody(this.#held.first))
         continue
       }
       if (this.#exchange !== undefined) return
@@ -85,7 +83,7 @@ export class Http1Connection implements ClientProtocol, ClientStream {
         this.#connection.socket.pause()
         return
       }
-      if (!this.#readHead(held)) return
+      if (!this.#readHead(this.#held.join() as Buffer)) return
     }
   }
 
@@ -104,13 +102,13 @@ export class Http1Connection implements ClientProtocol, ClientStream {
     if (this.#startedAtMs === 0) this.#startedAtMs = door.clock.monotonicMs()
     this.#requestId = this.#connection.nextRequestId()
     if ('fault' in head) {
-      this.#held = undefined
+      this.#held.clear()
       this.#head = undefined
       this.#answer.begin(undefined)
       this.#answerFault(head.fault)
       return true
     }
-    this.#held = head.byteLength < held.length ? held.subarray(head.byteLength) : undefined
+    this.#held.readUpTo(head.byteLength)
     this.#head = head.host === '' ? { ...head, host: this.#impliedHost() } : head
     this.#begin(this.#head)
     return true
@@ -126,45 +124,42 @@ export class Http1Connection implements ClientProtocol, ClientStream {
   }
 
   #begin(head: RequestHead): void {
-    const { door, verdict, permitted, serverName } = this.#connection
+    const connection = this.#connection
     this.#answer.begin(head)
-    if (head.host !== this.#acceptedHost) {
-      if (!hostMatches(normaliseHost(head.host), serverName, door.hostNames)) {
-        this.#answerFault('host_mismatch')
+    const opening = openRequest(connection, head)
+    switch (opening.kind) {
+      case 'route':
+        this.#exchangeOn(opening, head)
         return
-      }
-      // A copy: `host` is a slice that would keep a whole head in memory for as long as the connection is idle.
-      this.#acceptedHost = Buffer.from(head.host, 'latin1').toString('latin1')
+      case 'own':
+        this.#answerPage(ownPage(connection.door, opening.page), 'own')
+        return
+      case 'refusal':
+        this.#answerFault(opening.code, { more: opening.fields })
+        return
+      case 'denial':
+        // The page shows the id under which the refusal stands in the audit log.
+        if (opening === connection.verdict) this.#requestId = connection.refusalRequestId
+        else connection.recordRefusal(opening, this.#requestId)
+        this.#answerDenial(opening)
     }
-    if (verdict === undefined) return
-    const now = verdict.kind === 'permit' ? judgeAgain(verdict, door.trust) : verdict
-    if (now.kind === 'denial') {
-      // The page shows the id under which the refusal stands in the audit log.
-      if (now === verdict) this.#requestId = this.#connection.refusalRequestId
-      else this.#connection.recordRefusal(now, this.#requestId)
-      this.#answerDenial(now)
-      return
-    }
-    const own = door.ownPages.find(head.target)
-    if (own !== undefined) {
-      if (own === 'missing') this.#answerFault('request_not_found')
-      else this.#answerPage(own(), 'own')
-      return
-    }
-    if (permitted === undefined) return
+  }
+
+  #exchangeOn(route: Route, head: RequestHead): void {
     const exchange = new Exchange({
-      request: head,
+      // A route without WebSocket ignores the wish to switch (RFC 9110 7.8).
+      request: head.webSocket && !route.webSocket ? { ...head, webSocket: false } : head,
       requestId: this.#requestId,
-      permitted,
+      permitted: this.#connection.permittedOn(route),
       client: this,
-      context: door.exchanges,
+      context: route.exchanges,
     })
     this.#exchange = exchange
     if (head.framing.kind === 'none') {
       exchange.start()
       return
     }
-    const reader = new BodyReader(head.framing, door.limits)
+    const reader = new BodyReader(head.framing, this.#connection.door.limits)
     if (!reader.done) this.#reading = reader
     exchange.start()
     if (reader.done) exchange.end([])
@@ -209,16 +204,19 @@ export class Http1Connection implements ClientProtocol, ClientStream {
   }
 
   drain(): void {
-    if (this.#exchange === undefined && !this.#closing && this.#startedAtMs === 0) this.#close()
+    if (this.#exchange === undefined && !this.#closing && this.#startedAtMs === 0) this.#awaitWhileIdle()
   }
 
   closed(cause: string): void {
     const exchange = this.#exchange
+    // What a WebSocket client said before it left goes out although the application is slow to take it.
+    const unread = this.#held.join()
+    if (exchange?.switched && cause === 'client_closed' && unread !== undefined) exchange.data(unread)
     this.#exchange = undefined
     this.#reading = undefined
-    this.#held = undefined
+    this.#held.clear()
     if (exchange === undefined) return
-    exchange.abort()
+    exchange.abort(cause === 'client_closed')
     recordExchange(this.#connection, exchange, { startedAtMs: this.#startedAtMs, outcome: cause })
   }
 
@@ -232,6 +230,16 @@ export class Http1Connection implements ClientProtocol, ClientStream {
     // The client may take an answer that comes before the end of its body as a reason to stop, so the body's end is not relied on.
     if (this.#reading !== undefined) this.#answer.closes = true
     this.#answer.respond(start)
+  }
+
+  switchProtocols(fields: FieldList): number {
+    this.#answer.switchProtocols(fields)
+    this.#reading = new BodyReader(bodyUntilClose, this.#connection.door.limits)
+    this.#connection.door.metrics.upgradeOpened(this.#exchange?.context.route ?? '')
+    // A client that did not wait for the answer may have been told to.
+    if (this.#connection.socket.isPaused()) this.#connection.socket.resume()
+    if (this.#held.first !== undefined) process.nextTick(() => this.#advance())
+    return 101
   }
 
   writeBody(chunk: Buffer): void {
@@ -256,7 +264,11 @@ export class Http1Connection implements ClientProtocol, ClientStream {
     if (!this.#bodyPaused) return
     this.#bodyPaused = false
     this.#connection.socket.resume()
-    if (this.#held !== undefined) process.nextTick(() => this.#advance())
+    if (this.#held.first !== undefined) process.nextTick(() => this.#advance())
+  }
+
+  judgeAgain(): boolean {
+    return this.#connection.judgeAgain()
   }
 
   awaitWithin(durationMs: number): void {
@@ -266,7 +278,7 @@ export class Http1Connection implements ClientProtocol, ClientStream {
   respondFault(code: FaultCode): void {
     const exchange = this.#exchange
     this.#exchange = undefined
-    this.#answerFault(code, exchange)
+    this.#answerFault(code, { exchange })
   }
 
   abort(code: FaultCode): void {
@@ -279,8 +291,7 @@ export class Http1Connection implements ClientProtocol, ClientStream {
     this.#exchange = undefined
     this.#answer.finish()
     recordExchange(this.#connection, exchange, { startedAtMs: this.#startedAtMs, outcome: 'answered' })
-    // A drain that began after the head was sent could not be announced in it.
-    if (bodyUnread || this.#answer.closes || this.#connection.door.isDraining()) this.#close()
+    if (bodyUnread || this.#answer.closes) this.#close()
     else this.#awaitNext()
   }
 
@@ -289,40 +300,45 @@ export class Http1Connection implements ClientProtocol, ClientStream {
     this.#reading = undefined
     this.#bodyPaused = false
     this.#startedAtMs = 0
-    this.#connection.awaitWithin(this.#connection.door.limits.keepAliveIdleTimeoutMs)
+    this.#awaitWhileIdle()
     if (this.#connection.socket.isPaused()) this.#connection.socket.resume()
-    if (this.#held !== undefined) process.nextTick(() => this.#advance())
+    if (this.#held.first !== undefined) process.nextTick(() => this.#advance())
+  }
+
+  /** In a drain that began after the answer's head was sent, the client does not know that the connection ends: it gets time too. */
+  #awaitWhileIdle(): void {
+    const { idleTimeoutMs } = this.#connection
+    if (idleTimeoutMs > 0) this.#connection.awaitWithin(idleTimeoutMs)
+    else this.#close()
   }
 
   // Answers of the gateway's own.
 
   #answerDenial(denial: Denial): void {
-    const { door } = this.#connection
-    const page = door.pages.denial({
-      denial,
-      requestId: this.#requestId,
-      alternateAuthorities: door.alternateAuthorities,
-      authority: this.#head?.host ?? '',
-      ...pagePreferences(this.#head?.fields ?? []),
-    })
     this.#answer.closes = true
-    this.#answerPage(page, denial.reason, { more: denial.reason === 'trust_data_stale' ? ['Retry-After', '5'] : [] })
+    this.#answerPage(denialPage(this.#connection.door, denial, this.#pageSubject()), denial.reason)
   }
 
-  #answerFault(code: FaultCode, exchange?: Exchange): void {
+  #answerFault(
+    code: FaultCode,
+    { exchange, more = [] }: { exchange?: Exchange | undefined; more?: FieldList } = {},
+  ): void {
     const { door } = this.#connection
     door.metrics.fault(code)
     // After a fault of the client's nobody knows where its next request begins; after one of ours the body may be unread.
     if (faults[code].origin === 'client' || this.#reading !== undefined) this.#answer.closes = true
-    const page = door.pages.fault({ code, requestId: this.#requestId, ...pagePreferences(this.#head?.fields ?? []) })
-    this.#answerPage(page, code, { more: page.status === 503 ? ['Retry-After', '5'] : [], exchange })
+    this.#answerPage(faultPage(door, code, { ...this.#pageSubject(), more }), code, exchange)
   }
 
-  #answerPage(page: Page, outcome: string, { more = [], exchange }: PageDetail = {}): void {
+  #pageSubject() {
+    return { requestId: this.#requestId, host: this.#head?.host ?? '', fields: this.#head?.fields ?? [] }
+  }
+
+  #answerPage(answer: PageAnswer, outcome: string, exchange?: Exchange): void {
     const head = this.#head
     if (head !== undefined && head.framing.kind !== 'none' && exchange === undefined) this.#answer.closes = true
-    const bodyBytes = this.#answer.page(page, more)
-    const answered = { status: page.status, bodyBytes, startedAtMs: this.#startedAtMs, outcome }
+    const bodyBytes = this.#answer.page(answer)
+    const answered = { status: answer.page.status, bodyBytes, startedAtMs: this.#startedAtMs, outcome }
     if (exchange !== undefined) {
       recordExchange(this.#connection, exchange, answered)
     } else {
@@ -344,16 +360,12 @@ export class Http1Connection implements ClientProtocol, ClientStream {
   #close(): void {
     if (this.#closing) return
     this.#closing = true
-    this.#held = undefined
+    this.#held.clear()
     this.#reading = undefined
-    this.#connection.awaitWithin(lingerMs)
     this.#connection.door.batch.flush()
-    this.#connection.socket.end()
-    if (this.#connection.socket.isPaused()) this.#connection.socket.resume()
+    this.#connection.endWriting(lingerMs)
   }
 }
-
-type PageDetail = { readonly more?: FieldList; readonly exchange?: Exchange | undefined }
 
 /** A CRLF, or its beginning. */
 function isEmptyLine(bytes: Buffer): boolean {

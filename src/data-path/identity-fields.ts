@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { PermittedUser } from '../trust/admit.ts'
+import type { Permit, PermittedUser } from '../trust/admit.ts'
 import type { CertificateOpinion } from '../trust/certificate-opinion.ts'
 import type { IssuingCa } from '../x509/issuing-ca.ts'
 import { pemBlocks } from '../x509/pem.ts'
@@ -21,13 +21,14 @@ export class IdentityLines {
   #madeAtMs = Number.NEGATIVE_INFINITY
 
   constructor(
-    user: PermittedUser | undefined,
+    { user, loginMethod }: Pick<Permit, 'user' | 'loginMethod'>,
     options: { clock: Clock; renewalDueDays: number; certificateDer: Uint8Array | undefined },
   ) {
     this.#user = user
     this.#clock = options.clock
     this.#renewalDueDays = options.renewalDueDays
-    this.#fixed = user === undefined ? 'Sekisho-Login-Method: password\r\n' : fixedLines(user, options.certificateDer)
+    this.#fixed =
+      user === undefined ? `Sekisho-Login-Method: ${loginMethod}\r\n` : fixedLines(user, options.certificateDer)
   }
 
   /** Header lines, each with CRLF. */

@@ -32,7 +32,9 @@ function count({ door }: ClientConnection, route: string, status: number, starte
 }
 
 function log(connection: ClientConnection, outcome: Outcome, durationMs: number): void {
-  const { door, subject } = connection
+  const { door, subject, verdict } = connection
+  // A refused certificate may say anything: what it says is logged with its refusal only, not with what an open route answered.
+  const identified = verdict?.kind !== 'denial' || outcome.outcome === verdict.reason
   door.accessLog?.write({
     requestId: outcome.requestId,
     door: door.name,
@@ -44,8 +46,8 @@ function log(connection: ClientConnection, outcome: Outcome, durationMs: number)
     bytesSent: outcome.bodyBytes,
     durationMs,
     upstreamMs: outcome.upstreamMs,
-    loginId: subject.loginId,
-    certificateSerial: connection.presentedSerial,
+    loginId: identified ? subject.loginId : undefined,
+    certificateSerial: identified ? connection.presentedSerial : undefined,
     outcome: outcome.outcome,
   })
 }
@@ -60,9 +62,10 @@ export type ExchangeOutcome = Pick<Outcome, 'startedAtMs' | 'outcome'> & Partial
 export function recordExchange(connection: ClientConnection, exchange: Exchange, ended: ExchangeOutcome): void {
   const { door } = connection
   const { request, requestId } = exchange
+  if (request.webSocket) endWebSocket(connection, exchange)
   const outcome = exchange.fault ?? ended.outcome
   const status = ended.status ?? exchange.status
-  const route = door.exchanges.pool.name
+  const { route } = exchange.context
   const durationMs = count(connection, route, status, ended.startedAtMs)
   if (door.accessLog !== undefined) {
     const { method, host, target } = request
@@ -79,11 +82,17 @@ export function recordExchange(connection: ClientConnection, exchange: Exchange,
   door.audit.outcomeUnknown({
     requestId,
     door: door.name,
-    loginId: connection.subject.loginId,
+    loginId: connection.verdict?.kind === 'permit' ? connection.subject.loginId : undefined,
     method: request.method,
     path: withoutQuery(request.target),
     cause: outcome,
   })
+}
+
+/** Takes back what `openRequest` counted, and what was counted when the protocol was switched. */
+function endWebSocket({ door, userKey }: ClientConnection, exchange: Exchange): void {
+  door.upgrades.leave(userKey)
+  if (exchange.switched) door.metrics.upgradeClosed(exchange.context.route)
 }
 
 /** Methods that change nothing (RFC 9110 9.2.1). */

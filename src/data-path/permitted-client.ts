@@ -37,20 +37,22 @@ export class PermittedClient {
     this.permit = permit
     this.#address = client.address
     this.#keepForwarded = client.trustedForwarder
-    this.#identity = new IdentityLines(permit.user, { ...services, certificateDer: client.certificateDer })
-    this.#assertion = services.signer && new ConnectionAssertion(services.signer, permit.user, services.clock)
+    this.#identity = new IdentityLines(permit, { ...services, certificateDer: client.certificateDer })
+    this.#assertion = services.signer && new ConnectionAssertion(services.signer, permit, services.clock)
     const { sealer } = services
     if (sealer !== undefined) {
-      const binding: CookieBinding =
-        permit.user === undefined
-          ? { loginMethod: 'password', loginId: undefined }
-          : { loginMethod: 'certificate', loginId: permit.user.loginId }
+      const binding: CookieBinding = { loginMethod: permit.loginMethod, loginId: permit.user?.loginId }
       this.sealSetCookie = (value) => sealer.sealSetCookie(value, binding)
       this.#openCookies = (value) => sealer.openCookies(value, binding)
     } else {
       this.sealSetCookie = undefined
       this.#openCookies = undefined
     }
+  }
+
+  /** What keeps a user with one target where an upstream is configured so: the login ID, or the address of who has none. */
+  get affinity(): string {
+    return this.permit.user?.loginId ?? this.#address
   }
 
   /** Whether `linesFor` may be called now; if not, await `renewAssertion` first. */

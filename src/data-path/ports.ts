@@ -1,9 +1,13 @@
 import type { FaultCode } from '../base/errors.ts'
 import type { Denial, DenialReason } from '../trust/denial.ts'
+import type { TargetState } from './upstream-target.ts'
 
 /** What the data path needs from the rest of the program, given to it by the worker's assembly. */
 
 export type HandshakeResult = 'completed' | 'failed' | 'timeout' | 'refused_limit'
+
+/** What ALPN agreed on (RFC 7301); a client without ALPN speaks `http/1.1`. */
+export type ConnectionProtocol = 'http/1.1' | 'h2'
 
 /** Counters of one worker. Every call is a few memory writes: no allocation, no I/O. */
 export type DataPathMetrics = {
@@ -21,10 +25,25 @@ export type DataPathMetrics = {
   upstreamFailed(upstream: string, fault: FaultCode): void
   /** Connections to the application, in use and idle, as they are now. */
   upstreamConnections(upstream: string, inUse: number, idle: number): void
+  /** Requests that wait for a connection to this upstream, as they are now. */
+  upstreamQueued(upstream: string, waiting: number): void
+  /** A target's state in this worker: at the start of its group, and whenever it changes. */
+  upstreamTarget(upstream: string, target: string, state: TargetState): void
+  /** A target was ejected because it failed too often. */
+  upstreamEjected(upstream: string, target: string): void
   bytesReceived(door: string, bytes: number): void
   bytesSent(door: string, bytes: number): void
   /** A live connection was cut because of this reason. */
   connectionCut(door: string, reason: DenialReason): void
+  /** A permitted connection speaks this protocol; once per connection, after its handshake. */
+  connectionProtocol(door: string, protocol: ConnectionProtocol): void
+  http2StreamOpened(door: string): void
+  http2StreamClosed(door: string): void
+  /** A client reset a stream. */
+  http2StreamReset(door: string): void
+  /** A WebSocket was upgraded (RFC 6455, RFC 8441); it ends with `upgradeClosed`. */
+  upgradeOpened(route: string): void
+  upgradeClosed(route: string): void
   /** A fault of any origin ended a request or connection. */
   fault(code: FaultCode): void
 }

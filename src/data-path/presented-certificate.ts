@@ -1,7 +1,9 @@
 import type { TLSSocket } from 'node:tls'
+import { isDeepStrictEqual } from 'node:util'
 import { GatewayError } from '../base/errors.ts'
 import type { Presented } from '../trust/admit.ts'
 import { type CertificateOpinion, formOpinion, type OpinionRules } from '../trust/certificate-opinion.ts'
+import type { IssuingCa } from '../x509/issuing-ca.ts'
 
 /** Certificates remembered by one door of one worker; about 6 KB each. */
 const opinionsMax = 4_096
@@ -19,21 +21,44 @@ export type PresentedBytes = { readonly presented: Presented; readonly der: Buff
 export class CertificateReader {
   readonly #rules: OpinionRules
   readonly #opinions = new Map<string, CertificateOpinion>()
+  /** Of these a former reader said what this one would say. */
+  readonly #settled: ReadonlySet<IssuingCa>
 
-  constructor(rules: OpinionRules) {
+  /**
+   * `former`: the reader before a reload. Its opinions stand where the rules do and the issuer is the same object: thousands of
+   * signatures checked anew in one turn would stop the worker for seconds.
+   */
+  constructor(rules: OpinionRules, former?: CertificateReader) {
     this.#rules = rules
+    this.#settled = former === undefined ? new Set() : settledIssuers(former.#rules, rules)
+    for (const [bytes, opinion] of former === undefined ? [] : former.#opinions) {
+      if (opinion.issuer !== undefined && this.#settled.has(opinion.issuer)) this.#opinions.set(bytes, opinion)
+    }
   }
 
   read(socket: TLSSocket): PresentedBytes {
     // Asked first: without a certificate OpenSSL's verdict reads like one about an unknown issuer.
     const der = socket.getPeerX509Certificate()?.raw
     if (der === undefined) return { presented: { kind: 'missing' }, der: undefined }
+    return { presented: this.#presented(der, opensslFault(socket)), der }
+  }
+
+  /**
+   * The same for what the former reader had read: the same object where nothing has changed for it. What OpenSSL said in the handshake
+   * stands.
+   */
+  readAgain(der: Buffer, former: Presented): Presented {
+    const issuer = former.kind === 'certificate' ? former.opinion.issuer : undefined
+    if (issuer !== undefined && this.#settled.has(issuer)) return former
+    return this.#presented(der, former.kind === 'certificate' ? former.opensslFault : undefined)
+  }
+
+  #presented(der: Buffer, fault: string | undefined): Presented {
     try {
-      const opinion = this.#opinion(der)
-      return { presented: { kind: 'certificate', opinion, opensslFault: opensslFault(socket) }, der }
+      return { kind: 'certificate', opinion: this.#opinion(der), opensslFault: fault }
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
-      return { presented: { kind: 'unreadable', detail: error.message }, der }
+      return { kind: 'unreadable', detail: error.message }
     }
   }
 
@@ -54,6 +79,12 @@ export class CertificateReader {
     }
     return opinion
   }
+}
+
+function settledIssuers(former: OpinionRules, rules: OpinionRules): ReadonlySet<IssuingCa> {
+  const { issuers, ...others } = rules
+  const { issuers: formerIssuers, ...formerOthers } = former
+  return new Set(isDeepStrictEqual(others, formerOthers) ? issuers.filter((ca) => formerIssuers.includes(ca)) : [])
 }
 
 /**

@@ -14,6 +14,8 @@ export type ForwardRequest = {
   readonly classes: readonly FieldClass[]
   readonly framing: BodyFraming
   readonly expectsContinue: boolean
+  /** Asks to switch to WebSocket (RFC 6455 4.1; RFC 8441). */
+  readonly webSocket: boolean
   /** Lower-case names the client's Connection field nominated: they end here (RFC 9110 7.6.1). */
   readonly connectionNominated: readonly string[]
 }
@@ -63,6 +65,7 @@ export function upstreamRequestHead(request: ForwardRequest, requestId: string, 
     }
     head += `${name}: ${value}\r\n`
   }
+  if (request.webSocket) head += 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
   return `${head}${added.text}Sekisho-Request-Id: ${requestId}\r\n${framingLines(request)}\r\n`
 }
 

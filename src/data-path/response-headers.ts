@@ -52,6 +52,15 @@ export function clientResponseFields(
   return kept
 }
 
+/** Content-Length of an answer without a body (HEAD, 304): a statement about the resource, passed on as it is. */
+export function statedLength(head: ResponseHead, requestMethod: string): string | undefined {
+  // A 204 has none, whatever the application says (RFC 9110 8.6).
+  if (head.framing.kind !== 'none' || head.status === 204 || (requestMethod !== 'HEAD' && head.status !== 304))
+    return undefined
+  const at = head.classes.indexOf(fieldClass.contentLength)
+  return at === -1 ? undefined : head.fields[at * 2 + 1]
+}
+
 /** A function that gives the current date in IMF-fixdate, formatted at most once a second. */
 export function createDateField(nowMs: () => number): () => string {
   let second = -1

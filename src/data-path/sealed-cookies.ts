@@ -1,8 +1,9 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
+import type { LoginMethod } from '../trust/admit.ts'
 
 /** To whom a cookie is bound: the way of logging in and, on a certificate door, the login ID. */
-export type CookieBinding = { readonly loginMethod: 'certificate' | 'password'; readonly loginId: string | undefined }
+export type CookieBinding = { readonly loginMethod: LoginMethod; readonly loginId: string | undefined }
 
 const cipher = 'aes-256-gcm'
 const nonceBytes = 12

@@ -1,8 +1,10 @@
 import type { BodyFraming } from './http1/body-framing.ts'
 import { type BodyLimits, BodyReader, type BodySink } from './http1/body-reader.ts'
+import { fieldClass } from './http1/field-class.ts'
 import type { FieldList } from './http1/field-list.ts'
 import type { HeadFault, HeadLimits } from './http1/head-fault.ts'
 import { parseResponseHead, type ResponseHead } from './http1/response-head.ts'
+import type { ForwardRequest } from './request-headers.ts'
 
 const noTrailers: FieldList = []
 
@@ -11,7 +13,8 @@ const interimAnswersMax = 16
 
 /** Whose answer is read: told of each part as it comes. */
 export type AnswerOwner = {
-  readonly requestMethod: string
+  /** `webSocket`: it asked to switch; otherwise a 101 is out of order. */
+  readonly request: Pick<ForwardRequest, 'method' | 'webSocket'>
   readonly headLimits: HeadLimits
   readonly limits: BodyLimits
   /** A 1xx answer but 101. */
@@ -20,6 +23,8 @@ export type AnswerOwner = {
   /** A piece of the body; valid during the call only. */
   answerData(chunk: Buffer): void
   answerEnded(trailers: FieldList): void
+  /** A 101 to WebSocket. Every byte behind it is given to `answerData`. Returns false when the client cannot take it. */
+  answerSwitched(head: ResponseHead): boolean
 }
 
 /** Where an answer stands: more is to come; it has ended; it has ended and there were bytes too many behind it. */
@@ -35,6 +40,7 @@ export class UpstreamAnswer implements BodySink {
   #partialHead: Buffer | undefined
   #reader: BodyReader | undefined
   #interims = 0
+  #switched = false
 
   constructor(owner: AnswerOwner) {
     this.#owner = owner
@@ -44,6 +50,10 @@ export class UpstreamAnswer implements BodySink {
   feed(bytes: Buffer): AnswerState | HeadFault {
     this.begun = true
     if (this.#reader !== undefined) return this.#feedBody(this.#reader, bytes, 0)
+    if (this.#switched) {
+      this.#owner.answerData(bytes)
+      return 'more'
+    }
     const all = this.#partialHead === undefined ? bytes : Buffer.concat([this.#partialHead, bytes])
     this.#partialHead = undefined
     return this.#readHeads(all)
@@ -52,15 +62,15 @@ export class UpstreamAnswer implements BodySink {
   #readHeads(bytes: Buffer): AnswerState | HeadFault {
     let at = 0
     for (;;) {
-      const head = parseResponseHead(bytes, at, this.#owner.requestMethod, this.#owner.headLimits)
+      const head = parseResponseHead(bytes, at, this.#owner.request.method, this.#owner.headLimits)
       if (head === undefined) {
         // The buffer is the pool's: what is kept is copied.
         if (at < bytes.length) this.#partialHead = Buffer.from(bytes.subarray(at))
         return 'more'
       }
       if ('fault' in head) return head
-      if (head.status === 101) return malformed('101 was not asked for')
       at += head.byteLength
+      if (head.status === 101) return this.#switch(head, bytes.subarray(at))
       if (head.status >= 200) {
         this.head = head
         this.#owner.answerHead(head)
@@ -69,6 +79,16 @@ export class UpstreamAnswer implements BodySink {
       if (++this.#interims > interimAnswersMax) return malformed(`More than ${interimAnswersMax} interim answers`)
       this.#owner.answerInterim(head)
     }
+  }
+
+  #switch(head: ResponseHead, rest: Buffer): AnswerState | HeadFault {
+    if (!this.#owner.request.webSocket) return malformed('101 was not asked for')
+    if (!switchesToWebSocket(head)) return malformed('A 101 to something else than WebSocket')
+    this.head = head
+    this.#switched = true
+    if (!this.#owner.answerSwitched(head)) return malformed('A 101 that does not fit the request')
+    if (rest.length > 0) this.#owner.answerData(rest)
+    return 'more'
   }
 
   #beginBody(framing: BodyFraming, bytes: Buffer, offset: number): AnswerState | HeadFault {
@@ -96,6 +116,12 @@ export class UpstreamAnswer implements BodySink {
   end(trailers: FieldList): void {
     this.#owner.answerEnded(trailers)
   }
+}
+
+/** RFC 6455 4.1: Upgrade names WebSocket and Connection nominates it. */
+function switchesToWebSocket({ fields, classes, connectionNominated }: ResponseHead): boolean {
+  const at = classes.indexOf(fieldClass.upgrade)
+  return at >= 0 && fields[at * 2 + 1]?.toLowerCase() === 'websocket' && connectionNominated.includes('upgrade')
 }
 
 function malformed(detail: string): HeadFault {

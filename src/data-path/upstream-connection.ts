@@ -1,5 +1,8 @@
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { type UpstreamTls, upstreamTlsOptions } from '../x509/upstream-tls.ts'
 import type { Batch } from './batch.ts'
+import type { UpstreamTarget } from './upstream-target.ts'
 
 /** Who uses an upstream connection: the exchange it carries. */
 export type UpstreamUser = {
@@ -7,13 +10,16 @@ export type UpstreamUser = {
   upstreamData(bytes: Buffer): void
   /** The connection ended or failed; nothing more will come. */
   upstreamEnded(error: Error | undefined): void
+  /** The connection stands; with TLS the upstream's certificate has been verified. */
   upstreamConnected(): void
   /** What was written has left; writing may go on. */
   upstreamDrained(): void
 }
 
-/** What the pool is told. */
+/** What is told of a connection. */
 export type UpstreamOwner = {
+  /** Its exchange ended cleanly; it has no user now. */
+  released(connection: UpstreamConnection): void
   /** An unused connection has ended or misbehaved and must not be used again. */
   idleEnded(connection: UpstreamConnection): void
   connectionClosed(connection: UpstreamConnection): void
@@ -28,6 +34,8 @@ const batchedBytesMax = 8_192
 
 /** One connection to the application. */
 export class UpstreamConnection {
+  readonly target: UpstreamTarget
+  /** May be written to at once: what is written leaves when `connected`, and never if that fails. */
   readonly socket: Socket
   /** The exchange being carried; undefined while unused. */
   user: UpstreamUser | undefined
@@ -39,19 +47,32 @@ export class UpstreamConnection {
   readonly #batch: Batch
   #error: Error | undefined
 
-  constructor(target: { host: string; port: number; batch: Batch }, owner: UpstreamOwner) {
+  constructor(
+    options: { readonly target: UpstreamTarget; readonly tls: UpstreamTls | undefined; readonly batch: Batch },
+    owner: UpstreamOwner,
+  ) {
+    this.target = options.target
     this.#owner = owner
-    this.#batch = target.batch
-    this.socket = connect({
-      host: target.host,
-      port: target.port,
+    this.#batch = options.batch
+    const { host, port } = options.target
+    const plain = {
+      host,
+      port,
       noDelay: true,
-      onread: { buffer: readBuffer, callback: (bytesRead) => this.#read(bytesRead) },
-    })
-    this.socket.on('connect', () => {
-      this.connected = true
-      this.user?.upstreamConnected()
-    })
+      onread: { buffer: readBuffer, callback: (bytesRead: number) => this.#read(bytesRead) },
+    }
+    if (options.tls === undefined) {
+      this.socket = connect(plain)
+      this.socket.on('connect', () => this.#connected())
+    } else {
+      this.socket = connectTls({ ...plain, ...upstreamTlsOptions(options.tls, host) })
+      // Node verifies the certificate before it sends what was written, but does not promise to; this does.
+      this.socket.cork()
+      this.socket.on('secureConnect', () => {
+        this.#connected()
+        this.socket.uncork()
+      })
+    }
     this.socket.on('drain', () => this.user?.upstreamDrained())
     this.socket.on('error', (error) => {
       this.#error = error
@@ -67,6 +88,18 @@ export class UpstreamConnection {
   destroy(): void {
     this.user = undefined
     this.socket.destroy()
+  }
+
+  /** Gives the connection back after a complete answer with not a byte too many. */
+  release(): void {
+    this.user = undefined
+    this.exchanges++
+    this.#owner.released(this)
+  }
+
+  #connected(): void {
+    this.connected = true
+    this.user?.upstreamConnected()
   }
 
   #read(bytesRead: number): boolean {

@@ -1,125 +1,104 @@
 import type { Clock } from '../base/clock.ts'
-import type { Limits } from '../config/gateway-config.ts'
+import type { UpstreamTls } from '../x509/upstream-tls.ts'
 import type { Batch } from './batch.ts'
-import type { Deadlines } from './deadlines.ts'
-import type { DataPathMetrics } from './ports.ts'
-import { UpstreamConnection, type UpstreamUser } from './upstream-connection.ts'
+import { UpstreamConnection, type UpstreamOwner } from './upstream-connection.ts'
+import type { UpstreamTarget } from './upstream-target.ts'
 
-/** A request that waits for a connection because all are in use. */
-export type UpstreamWaiter = UpstreamUser & { upstreamAcquired(connection: UpstreamConnection): void }
-
-export type UpstreamPoolOptions = {
-  readonly name: string
-  readonly host: string
-  readonly port: number
-  readonly limits: Pick<
-    Limits,
-    'upstreamConnectionsMax' | 'upstreamIdleConnectionsMax' | 'upstreamQueueMax' | 'upstreamIdleTimeoutMs'
-  >
-  readonly clock: Clock
-  readonly batch: Batch
-  readonly deadlines: Deadlines
-  readonly metrics: DataPathMetrics
+/** What the group is told. */
+export type PoolOwner = {
+  /** The exchange on this connection ended cleanly: it is to be kept with `keep`, or destroyed. */
+  released(connection: UpstreamConnection, pool: UpstreamPool): void
+  /** A connection is gone, and its place is free. */
+  placeFreed(): void
 }
 
-/** Pause between two looks at idle connections and gauges. Unit: milliseconds. */
-const tendMs = 1_000
+export type UpstreamPoolOptions = {
+  readonly target: UpstreamTarget
+  /** Undefined: plain HTTP. */
+  readonly tls: UpstreamTls | undefined
+  readonly clock: Clock
+  readonly batch: Batch
+  readonly owner: PoolOwner
+}
 
 /**
- * Connections of one worker to one application. The most recently used one is taken first, so that a quiet hour lets the
- * others age out. A connection comes back only after a complete answer with not a byte too many; else it is destroyed.
+ * Connections of one worker to one target. The most recently used one is taken first, so that a quiet hour lets the others age
+ * out. A connection comes back only after a complete answer with not a byte too many; else it is destroyed.
  */
-export class UpstreamPool {
-  readonly name: string
-  deadlineMs = 0
+export class UpstreamPool implements UpstreamOwner {
+  readonly target: UpstreamTarget
   readonly #options: UpstreamPoolOptions
   readonly #idle: UpstreamConnection[] = []
-  readonly #waiting: UpstreamWaiter[] = []
   readonly #open = new Set<UpstreamConnection>()
 
   constructor(options: UpstreamPoolOptions) {
-    this.name = options.name
+    this.target = options.target
     this.#options = options
-    options.deadlines.add(this)
   }
 
-  /**
-   * A connection for the waiter at once, through `upstreamAcquired`, or later when one is free.
-   * Returns false when the queue is full: the request gets 503.
-   */
-  acquire(waiter: UpstreamWaiter, fresh = false): boolean {
-    const idle = fresh ? undefined : this.#idle.pop()
-    if (idle !== undefined) {
-      this.#lend(idle, waiter)
-      return true
-    }
-    if (this.#open.size < this.#options.limits.upstreamConnectionsMax) {
-      this.#lend(this.#connect(), waiter)
-      return true
-    }
-    if (this.#waiting.length >= this.#options.limits.upstreamQueueMax) return false
-    this.#waiting.push(waiter)
-    return true
+  get open(): number {
+    return this.#open.size
   }
 
-  /** The waiter no longer wants a connection. */
-  forget(waiter: UpstreamWaiter): void {
-    const at = this.#waiting.indexOf(waiter)
-    if (at >= 0) this.#waiting.splice(at, 1)
+  get idle(): number {
+    return this.#idle.length
   }
 
-  /** Takes back a connection whose exchange ended cleanly. */
-  release(connection: UpstreamConnection): void {
-    connection.user = undefined
-    connection.exchanges++
-    const waiter = this.#waiting.shift()
-    if (waiter !== undefined) {
-      this.#lend(connection, waiter)
-      return
-    }
-    if (this.#idle.length >= this.#options.limits.upstreamIdleConnectionsMax) {
-      connection.destroy()
-      return
-    }
+  takeIdle(): UpstreamConnection | undefined {
+    const connection = this.#idle.pop()
+    this.#count()
+    return connection
+  }
+
+  connect(): UpstreamConnection {
+    const connection = new UpstreamConnection(this.#options, this)
+    this.#open.add(connection)
+    this.#count()
+    return connection
+  }
+
+  /** Keeps a released connection for the next request. */
+  keep(connection: UpstreamConnection): void {
     connection.idleSinceMs = this.#options.clock.monotonicMs()
     this.#idle.push(connection)
+    this.#count()
   }
 
-  /** Once a second: connections unused for too long are closed (the oldest stand first), and the gauges are set. */
-  expire(): void {
-    const { clock, limits, metrics } = this.#options
-    const nowMs = clock.monotonicMs()
-    const oldestMs = nowMs - limits.upstreamIdleTimeoutMs
-    while (this.#idle[0] !== undefined && this.#idle[0].idleSinceMs <= oldestMs) this.#idle.shift()?.destroy()
-    metrics.upstreamConnections(this.name, this.#open.size - this.#idle.length, this.#idle.length)
-    this.deadlineMs = nowMs + tendMs
+  /** Closes those unused since this time or longer; the oldest stand first. */
+  closeIdleSince(sinceMs: number): void {
+    while (this.#idle[0] !== undefined && this.#idle[0].idleSinceMs <= sinceMs) this.closeOldestIdle()
+  }
+
+  /** Its place is free at once, not only when the socket has closed. */
+  closeOldestIdle(): void {
+    const connection = this.#idle.shift()
+    if (connection === undefined) return
+    this.#open.delete(connection)
+    connection.destroy()
+  }
+
+  /** Closes everything at once. */
+  close(): void {
+    for (const connection of this.#open) connection.destroy()
+  }
+
+  released(connection: UpstreamConnection): void {
+    this.#options.owner.released(connection, this)
   }
 
   idleEnded(connection: UpstreamConnection): void {
     const at = this.#idle.indexOf(connection)
     if (at >= 0) this.#idle.splice(at, 1)
+    this.#count()
   }
 
   connectionClosed(connection: UpstreamConnection): void {
     if (!this.#open.delete(connection)) return
-    const waiter = this.#waiting.shift()
-    if (waiter !== undefined) this.#lend(this.#connect(), waiter)
+    this.#count()
+    this.#options.owner.placeFreed()
   }
 
-  /** Closes everything; used when the worker stops. */
-  close(): void {
-    this.#waiting.length = 0
-    for (const connection of this.#open) connection.destroy()
-  }
-
-  #connect(): UpstreamConnection {
-    const connection = new UpstreamConnection(this.#options, this)
-    this.#open.add(connection)
-    return connection
-  }
-
-  #lend(connection: UpstreamConnection, waiter: UpstreamWaiter): void {
-    connection.user = waiter
-    waiter.upstreamAcquired(connection)
+  #count(): void {
+    this.target.inUse = this.#open.size - this.#idle.length
   }
 }

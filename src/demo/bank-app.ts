@@ -3,11 +3,13 @@ import type { AddressInfo } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import type { GatewayConfig } from '../config/gateway-config.ts'
 import type { VerifyAssertion } from './bank-assertion.ts'
+import { recogniseGuest } from './bank-entrance.ts'
 import type { BankPerson } from './bank-person.ts'
-import { answerVisit, type BankDesk, sessionCookie } from './bank-routes.ts'
+import { answerVisit, type BankDesk } from './bank-routes.ts'
 import { BankSessions } from './bank-sessions.ts'
 import { SignIn } from './bank-sign-in.ts'
-import { type BankVisit, chooseLanguage, readCaller, readCookie } from './bank-visit.ts'
+import { BankTicker, refuseUpgrade } from './bank-ticker.ts'
+import { chooseLanguage } from './bank-visit.ts'
 
 /** What the sample bank is started with. */
 export type BankAppOptions = {
@@ -23,7 +25,7 @@ export type BankAppOptions = {
   readonly verifyAssertion: VerifyAssertion
   readonly timeZone: string
   readonly clock: Clock
-  /** Pause between two ticks of `/events`. Unit: milliseconds. Default 1 000. */
+  /** Pause between two ticks of `/events` and of `/ticker`. Unit: milliseconds. Default 1 000. */
   readonly eventIntervalMs?: number
 }
 
@@ -38,8 +40,8 @@ const keepAliveMs = 120_000
 
 /**
  * Starts the sample internet bank that stands behind the gateway in the demo: login top page, login with and without
- * certificate, top page, events feed, `/upload` and `/echo`. It answers the gateway only: a request without a valid
- * assertion gets a plain 403. Sessions and passwords live in memory.
+ * certificate, top page, events feed, exchange rate feed, `/upload` and `/echo`. It answers the gateway only: a request
+ * without a valid assertion gets a plain 403. Sessions and passwords live in memory.
  */
 export async function startBankApp(options: BankAppOptions): Promise<BankApp> {
   const { clock, people, institution, certificateUrl, enrolmentUrl, timeZone } = options
@@ -51,13 +53,28 @@ export async function startBankApp(options: BankAppOptions): Promise<BankApp> {
     clock,
     eventIntervalMs: options.eventIntervalMs ?? 1_000,
   }
+  const ticker = new BankTicker({ clock, intervalMs: desk.eventIntervalMs })
+  const { verifyAssertion } = options
   // Deadlines for slow requests are the gateway's business; an upload may take as long as it takes.
   const server = createServer(
-    { maxHeaderSize: headBytesMax, keepAliveTimeout: keepAliveMs, requestTimeout: 0 },
+    {
+      maxHeaderSize: headBytesMax,
+      keepAliveTimeout: keepAliveMs,
+      requestTimeout: 0,
+      // Any other protocol somebody wants to change to is ignored (RFC 9110 7.8).
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+    },
     (request, response) => {
-      answer(request, response, { desk, verifyAssertion: options.verifyAssertion }).catch(() => fail(response))
+      answer(request, response, { desk, verifyAssertion }).catch(() => fail(response))
     },
   )
+  server.on('upgrade', (request, socket, head) => {
+    // From here on nobody else listens for them.
+    socket.on('error', () => {})
+    recogniseGuest(request, { verifyAssertion, sessions: desk.sessions })
+      .then((guest) => ticker.accept(guest, { request, socket, head }))
+      .catch(() => refuseUpgrade(socket, { status: 500, text: 'Something went wrong.' }))
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port, options.host, resolve)
@@ -68,6 +85,7 @@ export async function startBankApp(options: BankAppOptions): Promise<BankApp> {
       new Promise((resolve) => {
         server.close(() => resolve())
         server.closeAllConnections()
+        ticker.close()
       }),
   }
 }
@@ -77,10 +95,8 @@ async function answer(
   response: ServerResponse,
   { desk, verifyAssertion }: { desk: BankDesk; verifyAssertion: VerifyAssertion },
 ): Promise<void> {
-  const assertion = request.headers['sekisho-assertion']
-  const claims = typeof assertion === 'string' ? await verifyAssertion(assertion).catch(() => undefined) : undefined
-  const caller = claims === undefined ? undefined : readCaller(request, claims)
-  if (caller === undefined) {
+  const guest = await recogniseGuest(request, { verifyAssertion, sessions: desk.sessions })
+  if (guest === undefined) {
     response.writeHead(403, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' })
     response.end('This application answers its gateway only.\n')
     return
@@ -90,24 +106,7 @@ async function answer(
   const language = chooseLanguage(request, { asked, cookieName: languageCookie })
   if (asked === language)
     response.appendHeader('Set-Cookie', `${languageCookie}=${language}; Path=/; Secure; SameSite=Lax`)
-  const sessionToken = readCookie(request, sessionCookie)
-  const session = sessionToken === undefined ? undefined : desk.sessions.find(sessionToken)
-  // A session counts only for the login ID and the way in it was made with (R2), whatever the browser sends along.
-  const own =
-    session !== undefined &&
-    session.loginMethod === caller.loginMethod &&
-    (caller.loginMethod === 'password' || session.loginId === caller.loginId)
-  const visit: BankVisit = {
-    request,
-    response,
-    path,
-    caller,
-    language,
-    session: own ? session : undefined,
-    sessionToken,
-    foreignSession: session !== undefined && !own,
-  }
-  await answerVisit(visit, desk)
+  await answerVisit({ request, response, path, language, ...guest }, desk)
 }
 
 function fail(response: ServerResponse): void {

@@ -16,15 +16,14 @@ const ticksPerAccountEvent = 5
  * Ends when the client or the gateway closes the connection. A client that does not read misses ticks.
  */
 export function streamEvents(
-  { request, response, caller, session }: BankVisit,
-  { clock, intervalMs }: { clock: Clock; intervalMs: number },
+  { request, response }: BankVisit,
+  { loginId, clock, intervalMs }: { loginId: string; clock: Clock; intervalMs: number },
 ): void {
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
   if (request.method === 'HEAD') {
     response.end()
     return
   }
-  const loginId = caller.loginMethod === 'certificate' ? caller.loginId : session?.loginId
   let sequence = 0
   const tick = () => {
     if (response.writableNeedDrain) return

@@ -1,5 +1,6 @@
+import { ratesAt } from './bank-rates.ts'
+import { digestOf, feedScript, tickerScript } from './bank-scripts.ts'
 import { type BankPlace, fill, formatTime, type Html, html, renderBankPage } from './bank-shell.ts'
-import { bankScript } from './bank-style.ts'
 import { bankTexts } from './bank-texts.ts'
 import type { BankTexts } from './bank-texts-ja.ts'
 import type { BankCaller, BankLanguage } from './bank-visit.ts'
@@ -52,7 +53,7 @@ ${withCertificate ? html`<p class="hint spaced">${texts.notYou}</p>` : html`<p c
   return renderBankPage(place, { language, title, lead, body, path })
 }
 
-/** The top page after login: who is there, with which certificate, accounts and the events feed. */
+/** The top page after login: who is there, with which certificate, accounts, the events feed and the exchange rates. */
 export function topPage(
   place: BankPlace,
   options: Spoken & {
@@ -75,12 +76,13 @@ ${certificateCard(place, caller, language)}
 <section class="card main"><h2>${texts.feed}</h2>
 <p class="live" id="feed-state" role="status" data-live="${texts.feedLive}" data-broken="${texts.feedBroken}" data-ended="${texts.feedEnded}" data-time-zone="${place.timeZone}">${texts.feedWaiting}</p>
 <ul class="feed" id="feed"></ul></section></div>
+${ratesCard(place, { language, nowMs: options.nowMs })}
 <div class="cards">
 <section class="card"><h2>${texts.accounts}</h2><table><thead><tr><th>${texts.account}</th><th>${texts.balance}</th></tr></thead>
 <tbody>${texts.accountRows.map(([account, balance]) => html`<tr><td>${account}</td><td>${balance}</td></tr>`)}</tbody></table></section>
 <section class="card"><h2>${texts.transactions}</h2><table><thead><tr><th>${texts.date}</th><th>${texts.description}</th><th>${texts.amount}</th></tr></thead>
 <tbody>${transactions(place, { language, nowMs: options.nowMs })}</tbody></table></section></div>
-<script>${{ html: bankScript }}</script>`
+<script>${{ html: feedScript }}</script><script src="/ticker.js" integrity="${digestOf(tickerScript)}"></script>`
   const title = fill(texts.welcome, { name: user.displayName })
   return renderBankPage(place, { language, title, body, loggedIn: true })
 }
@@ -168,6 +170,19 @@ function transactions(place: BankPlace, { language, nowMs }: Spoken & { nowMs: n
     ([description, amount], index) =>
       html`<tr><td class="day">${day.format(nowMs - (index + 1) * 2 * 86_400_000)}</td><td>${description}</td><td>${amount}</td></tr>`,
   )
+}
+
+/** The rates of the moment the page was made; `/ticker.js` keeps them moving. */
+function ratesCard(place: BankPlace, { language, nowMs }: Spoken & { nowMs: number }): Html {
+  const texts = bankTexts[language]
+  const time = new Intl.DateTimeFormat('en-GB', { timeZone: place.timeZone, timeStyle: 'medium' }).format(nowMs)
+  const items = ratesAt(nowMs).map(
+    ({ currency, yen }) =>
+      html`<div><dt>${texts.currencies[currency]}</dt><dd><span id="rate-${currency}">${yen}</span><span class="move"></span></dd></div>`,
+  )
+  return html`<section class="card"><h2>${texts.rates}</h2><dl class="rates">${items}</dl>
+<p class="live" id="ticker-state" role="status" data-waiting="${texts.ratesWaiting}" data-live="${texts.ratesLive}" data-cut="${texts.ratesCut}"></p>
+<p class="hint">${texts.ratesTime} <span id="ticker-time" data-time-zone="${place.timeZone}">${time}</span></p></section>`
 }
 
 function contact(place: BankPlace, language: BankLanguage): Html {

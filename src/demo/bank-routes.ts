@@ -1,17 +1,18 @@
+import type { ServerResponse } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import { digestUpload, echoRequest } from './bank-echo.ts'
+import { feedOwner, sessionCookie } from './bank-entrance.ts'
 import { streamEvents } from './bank-events.ts'
 import { helpPage, issuePage, loginPage, refusalPage, renewPage, topPage, waysPage } from './bank-pages.ts'
 import type { BankPerson } from './bank-person.ts'
+import { tickerScript } from './bank-scripts.ts'
 import type { BankSession, BankSessions } from './bank-sessions.ts'
 import { type BankPlace, fill } from './bank-shell.ts'
 import type { SignIn } from './bank-sign-in.ts'
 import { bankPageHeaders } from './bank-style.ts'
 import { bankTexts } from './bank-texts.ts'
+import { tickerPath } from './bank-ticker.ts'
 import { type BankVisit, isOwnOrigin, readForm } from './bank-visit.ts'
-
-/** The cookie the gateway is configured to seal. */
-export const sessionCookie = 'BANKSESSION'
 
 /** What the handlers work with. */
 export type BankDesk = {
@@ -34,6 +35,8 @@ const routes: { readonly [path: string]: { readonly [method: string]: Handler } 
   '/renew': { GET: (visit, { place }) => sendPage(visit, renewPage(place, visit)) },
   '/help': { GET: (visit, { place }) => sendPage(visit, helpPage(place, visit)) },
   '/events': { GET: showEvents },
+  [tickerPath]: { GET: askForUpgrade },
+  '/ticker.js': { GET: sendTickerScript },
   '/upload': { POST: digestUpload, PUT: digestUpload },
   '/echo': { '*': (visit) => echoRequest(visit, sessionCookie) },
 }
@@ -130,14 +133,32 @@ function logOut(visit: BankVisit, desk: BankDesk): void {
   redirect(visit, '/')
 }
 
-/** The events feed: a certificate is enough, so that it can be watched with curl; the public door asks for a login. */
 function showEvents(visit: BankVisit, desk: BankDesk): void {
-  if (visit.caller.loginMethod === 'password' && visit.session === undefined) {
-    visit.response.writeHead(403, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' })
-    visit.response.end('Log in first.\n')
-    return
-  }
-  streamEvents(visit, { clock: desk.clock, intervalMs: desk.eventIntervalMs })
+  const loginId = feedOwner(visit)
+  if (loginId === undefined) sendText(visit.response, { status: 403, text: 'Log in first.' })
+  else streamEvents(visit, { loginId, clock: desk.clock, intervalMs: desk.eventIntervalMs })
+}
+
+/** Whoever asks for the exchange rate feed without asking for a WebSocket is told what it takes (RFC 9110 15.5.22). */
+function askForUpgrade({ response }: BankVisit): void {
+  response.setHeader('Upgrade', 'websocket')
+  response.setHeader('Connection', 'Upgrade')
+  sendText(response, { status: 426, text: 'This is a WebSocket.' })
+}
+
+function sendTickerScript({ response }: BankVisit): void {
+  response.writeHead(200, {
+    'Cache-Control': 'no-store',
+    'Content-Length': Buffer.byteLength(tickerScript),
+    'Content-Type': 'text/javascript; charset=utf-8',
+    'X-Content-Type-Options': 'nosniff',
+  })
+  response.end(tickerScript)
+}
+
+function sendText(response: ServerResponse, { status, text }: { status: number; text: string }): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' })
+  response.end(`${text}\n`)
 }
 
 type Refusal = 'notFound' | 'method' | 'crossSite' | 'form' | 'otherLoginId' | 'certificateMode'

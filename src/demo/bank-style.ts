@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { digestOf, feedScript, tickerScript } from './bank-scripts.ts'
 
 /** The sample bank's style sheet. */
 export const bankStyle = `
@@ -66,6 +66,12 @@ li{margin:.3rem 0}
 .feed li{padding:.35rem 0;border-bottom:1px solid #e6ebf0}
 .live{font-size:.925rem;color:#1b6b3a;font-weight:700}
 .live.off{color:#9b1c1c}
+.live:empty{display:none}
+.rates{grid-template-columns:repeat(auto-fit,minmax(8rem,1fr));gap:.5rem 1.25rem;margin-bottom:.85rem}
+.rates dd{margin:0;font-size:1.375rem;line-height:1.4;font-variant-numeric:tabular-nums}
+.move{margin-left:.25em;font-size:.6em;vertical-align:.2em}
+.up{color:#9b1c1c}
+.down{color:#14477a}
 footer{border-top:1px solid #d5dce4;background:#fff;color:#4a5a69;font-size:.8125rem}
 footer .wide{padding-top:1rem;padding-bottom:1.25rem}
 footer p{margin:0}
@@ -89,39 +95,15 @@ dd:last-child{margin-bottom:0}
 }
 `
 
-/** Shows the events feed on the top page as it comes in, and says when the connection was cut. */
-export const bankScript = `
-(() => {
-  const list = document.getElementById('feed'), state = document.getElementById('feed-state')
-  const say = (text, off) => { state.textContent = text; state.className = off ? 'live off' : 'live' }
-  const source = new EventSource('/events')
-  let live = false
-  source.addEventListener('open', () => { live = true })
-  source.addEventListener('tick', (event) => {
-    if (live) say(state.dataset.live + ' ' + new Date(JSON.parse(event.data).time).toLocaleTimeString('en-GB', { timeZone: state.dataset.timeZone }), false)
-  })
-  source.addEventListener('account', (event) => {
-    const item = document.createElement('li')
-    item.textContent = JSON.parse(event.data)[document.documentElement.lang]
-    list.prepend(item)
-    while (list.children.length > 4) list.lastElementChild.remove()
-  })
-  source.addEventListener('error', () => {
-    live = false
-    say(source.readyState === EventSource.CLOSED ? state.dataset.ended : state.dataset.broken, true)
-  })
-})()
-`
-
-const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
+const allowed = (...texts: string[]) => texts.map((text) => `'${digestOf(text)}'`).join(' ')
 
 /**
- * Fields sent with every page of the sample bank. The referrer policy keeps `Origin` on our own forms: with
+ * Fields sent with every page of the sample bank. `connect-src 'self'` covers the WebSocket as well (CSP Level 3, 6.7.2.8). The referrer policy keeps `Origin` on our own forms: with
  * `no-referrer` browsers would send `Origin: null`.
  */
 export const bankPageHeaders: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
-  'Content-Security-Policy': `default-src 'none'; style-src ${hash(bankStyle)}; script-src ${hash(bankScript)}; img-src data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+  'Content-Security-Policy': `default-src 'none'; style-src ${allowed(bankStyle)}; script-src ${allowed(feedScript, tickerScript)}; img-src data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
   'Content-Type': 'text/html; charset=utf-8',
   'Referrer-Policy': 'same-origin',
   'X-Content-Type-Options': 'nosniff',

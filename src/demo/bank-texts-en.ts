@@ -101,6 +101,12 @@ export const bankTextsEn: BankTexts = {
   feedLive: 'Connected',
   feedBroken: 'The connection broke. Connecting again…',
   feedEnded: 'The connection has ended. Please reload the page.',
+  rates: 'Exchange rates (sample, in yen)',
+  currencies: { USD: 'US dollar', EUR: 'Euro', AUD: 'Australian dollar', CNY: 'Chinese yuan' },
+  ratesTime: 'As of',
+  ratesWaiting: 'Connecting…',
+  ratesLive: 'Connected',
+  ratesCut: 'The connection was cut. The rates are those of the time below. To go on watching, please reload the page.',
 
   issueTitle: 'Get a certificate',
   issueLead: 'There is one certificate for each login ID. Its validity period is one year from issue.',

@@ -100,6 +100,12 @@ export const bankTextsJa = {
   feedLive: '接続中',
   feedBroken: '接続が切れました。つなぎ直しています…',
   feedEnded: '接続が終了しました。ページを読み込み直してください。',
+  rates: '為替相場（見本、円）',
+  currencies: { USD: '米ドル', EUR: 'ユーロ', AUD: '豪ドル', CNY: '人民元' },
+  ratesTime: '更新時刻',
+  ratesWaiting: '接続しています…',
+  ratesLive: '接続中',
+  ratesCut: '切断されました。表示は、下の時刻の値です。続けて見るには、ページを読み込み直してください。',
 
   issueTitle: '電子証明書発行',
   issueLead: '電子証明書は、1つのログインIDにつき1枚です。有効期間は、発行してから1年間です。',

@@ -63,7 +63,7 @@ export function demoConfigText(options: { files: DemoFiles; folder: string; offs
       },
       ops: { listen: [{ host: '127.0.0.1', port: port('ops') }] },
     },
-    upstream: { url: `http://127.0.0.1:${port('bankApp')}` },
+    upstreams: [{ name: 'bank', targets: [{ url: `http://127.0.0.1:${port('bankApp')}` }] }],
     directory: 'embedded',
     certificates: { mustBeRegistered: false },
     identity: {

@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { type Gateway, startGateway } from '../assemble.ts'
 import { systemClock } from '../base/clock.ts'
 import { GatewayError } from '../base/errors.ts'
 import type { GatewayConfig } from '../config/gateway-config.ts'
-import { parseConfig } from '../config/load-config.ts'
+import { type LoadedConfig, parseConfig } from '../config/load-config.ts'
 import type { DirectorySeed } from '../lifecycle/seed-directory.ts'
-import { createLog } from '../observe/log.ts'
 import { certificateKey } from '../x509/certificate-key.ts'
 import { type BankApp, startBankApp } from './bank-app.ts'
 import { createVerifyAssertion, fetchKeySet } from './bank-assertion.ts'
@@ -18,65 +16,64 @@ import { ensureDemoPki } from './demo-pki.ts'
 const offsetMax = 50_000
 const certificatesPerContractMax = 100
 
-export type DemoOptions = {
+export type DemoPlace = {
   /** The clone. */
   readonly root: string
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly version: string
-  /** Called with the configuration before anything starts. */
-  readonly prepare: (config: GatewayConfig) => void
-  readonly print: (text: string) => void
 }
 
-/**
- * The whole demo in one process: PKI, sample bank, gateway, sample people. Resolves when logins work; rejects, with nothing left
- * running, when a port is taken or another demo holds the state folder.
- */
-export async function startDemo(options: DemoOptions): Promise<{ drain(): Promise<void>; stop(): Promise<void> }> {
-  const offset = readOffset(options.env.SEKISHO_PORT_OFFSET)
-  if (options.env.SEKISHO_REDIS_URL) {
+/** The demo as both its processes see it. */
+export type Demo = {
+  readonly config: GatewayConfig
+  readonly warnings: readonly string[]
+  readonly files: readonly string[]
+  /** Reads it again. */
+  readonly load: () => LoadedConfig
+  readonly pki: DemoPki
+  /** Added to every port. */
+  readonly offset: number
+  readonly seed: DirectorySeed
+}
+
+/** Reads the demo's configuration; makes its PKI first if there is none. Throws `config_invalid` for environment variables. */
+export async function loadDemo({ root, env }: DemoPlace): Promise<Demo> {
+  const offset = readOffset(env.SEKISHO_PORT_OFFSET)
+  if (env.SEKISHO_REDIS_URL) {
     throw new GatewayError(
       'config_invalid',
       'Cannot use SEKISHO_REDIS_URL as a store: this version has the embedded store only',
     )
   }
-  const folder = join(options.root, 'certs', 'demo')
-  const pki = await ensureDemoPki({ folder, clock: systemClock })
-  const text = demoConfigText({ files: pki.files, folder: options.root, offset })
-  const { config, warnings } = parseConfig(text, {
-    env: options.env,
-    clock: systemClock,
-    folder: options.root,
-    source: 'the demo',
-  })
-  options.prepare(config)
-  const log = createLog({ level: config.logLevel })
-  for (const warning of warnings) log.warn(warning)
-  let app: BankApp | undefined
-  // The bank before the doors: when the gateway says it is ready, logins work.
-  const beforeDoors = async () => {
-    app = await startSampleBank(config, pki, offset)
-  }
-  try {
-    const gateway = await startGateway({ config, log, version: options.version, seed: demoSeed(pki), beforeDoors })
-    options.print(welcome(options.root, pki, offset))
-    return ending(gateway, app)
-  } catch (error) {
-    await app?.close()
-    throw error
-  }
+  const pki = await ensureDemoPki({ folder: join(root, 'certs', 'demo'), clock: systemClock })
+  const text = demoConfigText({ files: pki.files, folder: root, offset })
+  const load = () => parseConfig(text, { env, clock: systemClock, folder: root, source: 'the demo' })
+  return { ...load(), load, pki, offset, seed: demoSeed(pki) }
 }
 
-function ending(gateway: Gateway, app: BankApp | undefined) {
-  return {
-    drain: async () => {
-      await gateway.drain()
-      await app?.close()
-    },
-    stop: async () => {
-      await gateway.stop()
-      await app?.close()
-    },
+/** The sample bank behind the demo's gateway. It belongs to the supervisor and outlives the gateway process. */
+export class DemoBank {
+  readonly #place: DemoPlace
+  #app: BankApp | undefined
+  #welcome = ''
+
+  constructor(place: DemoPlace) {
+    this.#place = place
+  }
+
+  /** Resolves when it answers; rejects when its port is taken. */
+  async start(): Promise<void> {
+    const { config, pki, offset } = await loadDemo(this.#place)
+    this.#app = await startSampleBank(config, pki, offset)
+    this.#welcome = welcome(this.#place.root, pki, offset)
+  }
+
+  /** What to do with the demo, for people. */
+  welcome(): string {
+    return this.#welcome
+  }
+
+  async close(): Promise<void> {
+    await this.#app?.close()
   }
 }
 

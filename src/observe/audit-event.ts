@@ -10,6 +10,8 @@ export const auditEventKinds = [
   'certificate_restored',
   'certificate_revoked',
   'certificate_superseded',
+  'config_reload_refused',
+  'config_reloaded',
   'configuration_loaded',
   'connection_cut',
   'gateway_started',

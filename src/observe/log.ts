@@ -12,6 +12,9 @@ export type Log = {
   error(message: string, fields?: LogFields): void
 }
 
+/** A log whose level can change. */
+export type LevelledLog = Log & { useLevel(level: LogLevel): void }
+
 /** Where lines go, each with its newline. */
 export type LogDestination = { write(line: string): void }
 
@@ -24,7 +27,7 @@ export function createLog(options: {
   readonly level: LogLevel
   readonly destination?: LogDestination
   readonly fields?: LogFields
-}): Log {
+}): LevelledLog {
   const writer = pino(
     {
       level: options.level,
@@ -46,5 +49,8 @@ export function createLog(options: {
     info: (message, fields) => write('info', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
+    useLevel: (level) => {
+      writer.level = level
+    },
   }
 }

@@ -1,15 +1,29 @@
-import { faults } from '../base/errors.ts'
 import { layOutMetrics, type MetricLayout, type MetricType } from '../base/metric-sheet.ts'
-import type { HandshakeResult } from '../data-path/ports.ts'
 import { denialReasons } from '../trust/denial.ts'
+import {
+  delayStatistics,
+  directions,
+  durationBuckets,
+  faultCodes,
+  handshakeResults,
+  httpVersions,
+  reloadResults,
+  statusClasses,
+  targetStates,
+  upstreamFaultCodes,
+  upstreamStates,
+  verdicts,
+} from './metric-labels.ts'
 
-/** Names that come from the configuration; together with the closed lists they fix every series at start. */
+/** Names that come from the configuration; together with the closed lists they fix every series until the next reload. */
 export type MetricNames = {
   /** Certificate doors and the public door. */
   readonly doors: readonly string[]
   /** Route names given to `DataPathMetrics.requestEnded`. */
   readonly routes: readonly string[]
   readonly upstreams: readonly string[]
+  /** The targets of the upstreams. Default none. */
+  readonly targets?: readonly { readonly upstream: string; readonly name: string }[]
   readonly issuers: readonly string[]
   /** Names under which server certificates are watched for expiry. */
   readonly serverCertificates: readonly string[]
@@ -27,43 +41,20 @@ export type MetricRow = {
   readonly buckets?: readonly number[]
   /** One series per thread, with the label `thread` added; a dead thread's series disappear. */
   readonly perThread?: true
+  /** A name that a reload removes takes its series with it; everywhere else a series stays for good. Gauges only. */
+  readonly currentOnly?: true
   /** Label values of every series. */
   readonly series: (names: MetricNames) => readonly (readonly string[])[]
 }
-
-/** Values of the label `result`. */
-export const handshakeResults = [
-  'completed',
-  'failed',
-  'timeout',
-  'refused_limit',
-] as const satisfies readonly HandshakeResult[]
-/** Values of the label `verdict`. */
-export const verdicts = ['permitted', ...denialReasons] as const
-/** `none`: the client went away before a status was sent. */
-export const statusClasses = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
-/** Values of the label `direction`, as the gateway sees it. */
-export const directions = ['received', 'sent'] as const
-/** Values of the label `state` of upstream connections. */
-export const upstreamStates = ['in_use', 'idle'] as const
-/** Values of the label `statistic`. */
-export const delayStatistics = ['p99', 'max'] as const
-/** Values of the label `code`. */
-export const faultCodes = Object.keys(faults)
-
-/** Upper bounds of the duration histograms. Unit: seconds. */
-export const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const
-
-/** Faults that end an upstream exchange: those of the upstream, and the pauses in a body it sends. */
-const upstreamFaultCodes = [
-  ...Object.entries(faults).flatMap(([code, row]) => (row.origin === 'upstream' ? [code] : [])),
-  'body_idle_timeout',
-]
 
 const single = () => [[]]
 
 function product(first: readonly string[], second: readonly string[]): string[][] {
   return first.flatMap((a) => second.map((b) => [a, b]))
+}
+
+function eachTarget({ targets = [] }: MetricNames): string[][] {
+  return targets.map(({ upstream, name }) => [upstream, name])
 }
 
 function each(values: readonly string[]): string[][] {
@@ -85,6 +76,13 @@ export const metricTable: readonly MetricRow[] = [
     help: 'Client connections accepted',
     labels: ['door'],
     series: (names) => each(names.doors),
+  },
+  {
+    name: 'sekisho_connections_by_version_total',
+    type: 'counter',
+    help: 'Client connections by the version of HTTP agreed on in the handshake',
+    labels: ['door', 'version'],
+    series: (names) => product(names.doors, Object.values(httpVersions)),
   },
   {
     name: 'sekisho_handshakes_total',
@@ -130,6 +128,20 @@ export const metricTable: readonly MetricRow[] = [
     series: (names) => product(names.doors, directions),
   },
   {
+    name: 'sekisho_http2_streams_open',
+    type: 'gauge',
+    help: 'HTTP/2 streams open now',
+    labels: ['door'],
+    series: (names) => each(names.doors),
+  },
+  {
+    name: 'sekisho_http2_resets_total',
+    type: 'counter',
+    help: 'HTTP/2 streams reset by clients',
+    labels: ['door'],
+    series: (names) => each(names.doors),
+  },
+  {
     name: 'sekisho_requests_total',
     type: 'counter',
     help: 'Requests ended, by class of the status sent',
@@ -142,6 +154,20 @@ export const metricTable: readonly MetricRow[] = [
     help: 'Time from the first byte of a request to the end of its response',
     labels: ['route'],
     buckets: durationBuckets,
+    series: (names) => each(names.routes),
+  },
+  {
+    name: 'sekisho_upgrades_open',
+    type: 'gauge',
+    help: 'WebSockets open now',
+    labels: ['route'],
+    series: (names) => each(names.routes),
+  },
+  {
+    name: 'sekisho_upgrades_total',
+    type: 'counter',
+    help: 'WebSockets opened',
+    labels: ['route'],
     series: (names) => each(names.routes),
   },
   {
@@ -167,6 +193,28 @@ export const metricTable: readonly MetricRow[] = [
     series: (names) => product(names.upstreams, upstreamStates),
   },
   {
+    name: 'sekisho_upstream_queue',
+    type: 'gauge',
+    help: 'Requests that wait for a connection to the application now',
+    labels: ['upstream'],
+    series: (names) => each(names.upstreams),
+  },
+  {
+    name: 'sekisho_upstream_target_state',
+    type: 'gauge',
+    help: 'Data workers that see the target in this state',
+    labels: ['upstream', 'target', 'state'],
+    currentOnly: true,
+    series: (names) => eachTarget(names).flatMap((target) => targetStates.map((state) => [...target, state])),
+  },
+  {
+    name: 'sekisho_upstream_ejections_total',
+    type: 'counter',
+    help: 'Times a data worker left a target out for a while after failures in a row',
+    labels: ['upstream', 'target'],
+    series: eachTarget,
+  },
+  {
     name: 'sekisho_faults_total',
     type: 'counter',
     help: 'Faults that ended a request or a connection, by code',
@@ -178,6 +226,7 @@ export const metricTable: readonly MetricRow[] = [
     type: 'gauge',
     help: 'Revoked certificates in the index',
     labels: ['issuer'],
+    currentOnly: true,
     series: (names) => each(names.issuers),
   },
   {
@@ -199,6 +248,7 @@ export const metricTable: readonly MetricRow[] = [
     type: 'gauge',
     help: 'Days until a server certificate or an issuing CA expires; negative afterwards',
     labels: ['kind', 'name'],
+    currentOnly: true,
     series: (names) => [...product(['server'], names.serverCertificates), ...product(['issuer'], names.issuers)],
   },
   {
@@ -220,6 +270,27 @@ export const metricTable: readonly MetricRow[] = [
     name: 'sekisho_worker_restarts_total',
     type: 'counter',
     help: 'Data workers started again after one ended unexpectedly',
+    labels: [],
+    series: single,
+  },
+  {
+    name: 'sekisho_config_reloads_total',
+    type: 'counter',
+    help: 'Reloads of the configuration, by result',
+    labels: ['result'],
+    series: () => each(reloadResults),
+  },
+  {
+    name: 'sekisho_config_last_reload_successful',
+    type: 'gauge',
+    help: '0 after a reload was refused, until one succeeds; else 1',
+    labels: [],
+    series: single,
+  },
+  {
+    name: 'sekisho_config_loaded_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the configuration in force was loaded, since 1970',
     labels: [],
     series: single,
   },
@@ -267,32 +338,26 @@ export const metricTable: readonly MetricRow[] = [
   },
 ]
 
-/** Fixes every series for these names; control thread and workers share the result. Repeated names count once. */
-export function createMetricLayout(names: MetricNames): MetricLayout {
-  const unique: MetricNames = {
-    ...names,
-    doors: [...new Set(names.doors)],
-    routes: [...new Set(names.routes)],
-    upstreams: [...new Set(names.upstreams)],
-    issuers: [...new Set(names.issuers)],
-    serverCertificates: [...new Set(names.serverCertificates)],
-    adminRoutes: [...new Set(names.adminRoutes)],
-  }
+/**
+ * Fixes every series for these names; control thread and workers share the result. Repeated names count once.
+ *
+ * @param before the layout that this one follows after a reload: its series are kept, so that no counter vanishes
+ */
+export function createMetricLayout(names: MetricNames, before?: MetricLayout): MetricLayout {
+  const former = new Map(before?.metrics.map(({ name, series }) => [name, series]))
   return layOutMetrics(
     metricTable.map((row) => ({
       name: row.name,
       help: row.help,
       type: row.type,
       labels: row.labels,
-      series: row.series(unique),
+      series: distinct([...row.series(names), ...(row.currentOnly ? [] : (former.get(row.name) ?? []))]),
       buckets: row.buckets ?? [],
       perThread: row.perThread ?? false,
     })),
   )
 }
 
-/** Index into `statusClasses`: 0 for anything that is not an HTTP status. */
-export function statusClassIndex(status: number): number {
-  const index = Math.trunc(status / 100)
-  return index >= 1 && index <= 5 ? index : 0
+function distinct(series: readonly (readonly string[])[]): (readonly string[])[] {
+  return [...new Map(series.map((values) => [JSON.stringify(values), values])).values()]
 }

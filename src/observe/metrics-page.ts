@@ -2,12 +2,26 @@ import { collectDefaultMetrics, type Metric, Registry } from 'prom-client'
 import { assert } from '../base/assert.ts'
 import { type MetricLayout, MetricSheet, type PlacedMetric } from '../base/metric-sheet.ts'
 import { type ControlMetrics, createControlMetrics } from './control-metrics.ts'
+import { createMetricLayout, type MetricNames } from './metric-table.ts'
+import { SheetTotals } from './sheet-totals.ts'
 import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.ts'
 
 export type MetricsPage = { readonly contentType: string; readonly body: string }
 
+/** New names on their way in. What is not committed never happened; a later one takes the place of an earlier one. */
+export type MetricRelayout = {
+  /** The new names' series, and those of counters that were there before. */
+  readonly layout: MetricLayout
+  /** The sheet to which this worker shall move (`WorkerMetrics.useSheet`); undefined for one that does not run. */
+  sheetOf(id: string): MetricSheet | undefined
+  /** Shows the new sheets. Call it once every worker has moved to its own. */
+  commit(): void
+}
+
 /** All metrics of the process, read when asked for. */
 export type Metrics = {
+  /** The series shown now; a new worker's sheet is made for it. */
+  readonly layout: MetricLayout
   /** A worker runs and writes this sheet. The id (for example `worker-0`) is its `thread` label, unique while it lives. */
   addWorker(id: string, sheet: MetricSheet): void
   /**
@@ -19,6 +33,11 @@ export type Metrics = {
   readonly control: ControlMetrics
   /** Writer for doors that the control thread itself serves; its series are added to those of the workers. */
   readonly controlThread: WorkerMetrics
+  /**
+   * Prepares for other names (a reload). No counter steps back and no series of one vanishes; gauges that describe the
+   * configuration lose the names that left it.
+   */
+  relayout(names: MetricNames): MetricRelayout
   render(): Promise<MetricsPage>
 }
 
@@ -33,42 +52,63 @@ export function createMetrics(options: {
   readonly refresh?: () => void
   readonly processMetrics?: boolean
 }): Metrics {
-  const { layout } = options
   const registry = new Registry()
-  const controlSheet = MetricSheet.create(layout)
+  let controlSheet = MetricSheet.create(options.layout)
   const control = createControlMetrics(controlSheet)
+  const controlThread = createWorkerMetrics(options.layout, controlSheet.buffer)
   const workers = new Map<string, MetricSheet>()
-  const totals = new SheetTotals(layout)
+  const moving = new Map<string, MetricSheet>()
+  const totals = new SheetTotals(options.layout)
   markBuild(controlSheet)
 
-  const liveSheets = () => new Map([['control', controlSheet], ...workers])
-  for (const metric of layout.metrics) {
+  for (const { name, help, type } of options.layout.metrics) {
     // A class of our own beside prom-client's: its histograms cannot be given ready-made buckets, and setting counters
     // from sums through `inc` would need deltas. The registry only asks for name and get().
-    const source = { name: metric.name, get: async () => describeMetric(metric, { totals, sheets: liveSheets() }) }
-    registry.registerMetric(source as unknown as Metric)
+    const get = async () => ({ name, help, type, aggregator: 'sum', values: listValues(totals, name) })
+    registry.registerMetric({ name, get } as unknown as Metric)
   }
   if (options.processMetrics ?? true) collectDefaultMetrics({ register: registry })
 
+  const commit = (layout: MetricLayout) => {
+    const next = MetricSheet.create(layout)
+    controlThread.useSheet(layout, next.buffer)
+    control.useSheet(next)
+    controlSheet = next
+    markBuild(next)
+    for (const [id, sheet] of moving) if (workers.has(id)) workers.set(id, sheet)
+    moving.clear()
+    totals.useLayout(layout)
+  }
+
   return {
+    get layout() {
+      return totals.layout
+    },
     control,
-    controlThread: createWorkerMetrics(layout, controlSheet.buffer),
+    controlThread,
     addWorker(id, sheet) {
       assert(id !== 'control' && !workers.has(id), `worker id ${id} is unique`)
-      assert(sheet.layout.signature === layout.signature, 'a worker sheet has the layout of the page')
+      assert(sheet.layout.signature === totals.layout.signature, 'a worker sheet has the layout of the page')
       workers.set(id, sheet)
       control.workersRunning(workers.size)
     },
     removeWorker(id) {
       const sheet = workers.get(id)
       if (sheet === undefined) return
-      totals.retire(sheet)
+      totals.retire(sheet, moving.get(id))
       workers.delete(id)
+      moving.delete(id)
       control.workersRunning(workers.size)
+    },
+    relayout(names) {
+      const layout = createMetricLayout(names, totals.layout)
+      moving.clear()
+      for (const id of workers.keys()) moving.set(id, MetricSheet.create(layout))
+      return { layout, sheetOf: (id) => moving.get(id), commit: () => commit(layout) }
     },
     async render() {
       options.refresh?.()
-      totals.read(liveSheets().values())
+      totals.read(new Map([['control', controlSheet], ...workers]))
       return { contentType: registry.contentType, body: await registry.metrics() }
     },
   }
@@ -79,71 +119,16 @@ function markBuild(sheet: MetricSheet): void {
   if (build !== undefined) sheet.set(build.firstSlot, 1)
 }
 
-/** Sums over threads, living and dead. */
-class SheetTotals {
-  readonly #layout: MetricLayout
-  readonly #retired: Float64Array
-  /** The numbers to show. */
-  readonly values: Float64Array
-
-  constructor(layout: MetricLayout) {
-    this.#layout = layout
-    this.#retired = new Float64Array(layout.slotCount)
-    this.values = new Float64Array(layout.slotCount)
-  }
-
-  /** Keeps what an ended thread counted; memory stays bounded however often workers restart. */
-  retire(sheet: MetricSheet): void {
-    for (const metric of this.#layout.metrics) {
-      if (metric.type === 'gauge') continue
-      const end = metric.firstSlot + metric.series.length * metric.slotsPerSeries
-      for (let slot = metric.firstSlot; slot < end; slot += 1) {
-        this.#retired[slot] = (this.#retired[slot] as number) + (sheet.slots[slot] as number)
-      }
-    }
-  }
-
-  read(sheets: Iterable<MetricSheet>): void {
-    const sums = Float64Array.from(this.#retired)
-    for (const sheet of sheets) {
-      for (let slot = 1; slot < sums.length; slot += 1) {
-        sums[slot] = (sums[slot] as number) + (sheet.slots[slot] as number)
-      }
-    }
-    for (const metric of this.#layout.metrics) {
-      const end = metric.firstSlot + metric.series.length * metric.slotsPerSeries
-      for (let slot = metric.firstSlot; slot < end; slot += 1) {
-        const sum = sums[slot] as number
-        // Adding floats in another order after a worker ended may lose a last digit; a counter must not step back.
-        this.values[slot] = metric.type === 'gauge' ? sum : Math.max(sum, this.values[slot] as number)
-      }
-    }
-  }
-}
-
-/** The form in which prom-client's registry wants a metric. */
-function describeMetric(
-  metric: PlacedMetric,
-  from: { readonly totals: SheetTotals; readonly sheets: ReadonlyMap<string, MetricSheet> },
-) {
-  const { name, help, type } = metric
-  return { name, help, type, aggregator: 'sum', values: listValues(metric, from) }
-}
-
-function listValues(
-  metric: PlacedMetric,
-  from: { readonly totals: SheetTotals; readonly sheets: ReadonlyMap<string, MetricSheet> },
-): Value[] {
-  const { values } = from.totals
+/** The series of one metric in the form in which prom-client's registry wants them. */
+function listValues({ layout, values, threads }: SheetTotals, name: string): Value[] {
+  const metric = layout.metrics.find((candidate) => candidate.name === name)
+  assert(metric !== undefined, 'every layout has every metric')
   return metric.series.flatMap((labelValues, index) => {
     const slot = metric.firstSlot + index * metric.slotsPerSeries
     const labels = Object.fromEntries(metric.labels.map((label, position) => [label, labelValues[position] as string]))
     if (metric.type === 'histogram') return listBuckets(metric, { slot, labels, values })
     if (!metric.perThread) return [{ labels, value: values[slot] as number }]
-    return Array.from(from.sheets, ([thread, sheet]) => ({
-      labels: { thread, ...labels },
-      value: sheet.slots[slot] as number,
-    }))
+    return Array.from(threads, ([thread, slots]) => ({ labels: { thread, ...labels }, value: slots[slot] as number }))
   })
 }
 

@@ -19,6 +19,8 @@ export type Readiness = { readonly ready: boolean; readonly checks: readonly Rea
 
 export type OpsListenerOptions = {
   readonly listen: readonly Listen[]
+  /** Bound sockets to listen on, in the order of `listen`, which the listener closes. Default: it binds the addresses itself. */
+  readonly handles?: readonly object[]
   readonly metrics: Pick<Metrics, 'render'>
   readonly readiness: () => Readiness
   readonly log: Log
@@ -53,7 +55,7 @@ export async function startOpsListener(options: OpsListenerOptions): Promise<Ops
   try {
     for (const [index, listen] of options.listen.entries()) {
       const server = createOpsServer(options)
-      await startServer(server, listen, `doors.ops.listen[${index}]`)
+      await startServer(server, { ...listen, handle: options.handles?.[index] }, `doors.ops.listen[${index}]`)
       servers.push(server)
     }
   } catch (error) {
@@ -84,8 +86,12 @@ function createOpsServer(options: OpsListenerOptions): Server {
   return server
 }
 
-async function startServer(server: Server, listen: Listen, path: string): Promise<void> {
-  server.listen({ host: listen.host, port: listen.port })
+async function startServer(
+  server: Server,
+  listen: Listen & { readonly handle: object | undefined },
+  path: string,
+): Promise<void> {
+  server.listen(listen.handle ?? { host: listen.host, port: listen.port })
   try {
     await once(server, 'listening')
   } catch (cause) {

@@ -1,35 +1,24 @@
 import type { FaultCode } from '../base/errors.ts'
-import { type MetricLayout, MetricSheet } from '../base/metric-sheet.ts'
-import type { DataPathMetrics, HandshakeResult } from '../data-path/ports.ts'
+import type { MetricLayout } from '../base/metric-sheet.ts'
+import type { ConnectionProtocol, DataPathMetrics, HandshakeResult } from '../data-path/ports.ts'
 import type { DenialReason } from '../trust/denial.ts'
-import { durationBuckets, statusClasses, statusClassIndex } from './metric-table.ts'
+import { carrySeries } from './carry-series.ts'
+import { durationBuckets, statusClassIndex, targetStates } from './metric-labels.ts'
+import { findWorkerSlots, type WorkerSlots } from './worker-slots.ts'
+
+/** How a data worker sees a target of an upstream. */
+export type TargetState = (typeof targetStates)[number]
 
 /** What a data worker counts, beside the data path's own numbers. */
 export type WorkerMetrics = DataPathMetrics & {
   accessLogDropped(lines: number): void
   /** Unit: seconds. */
   eventLoopDelay(p99Seconds: number, maxSeconds: number): void
-}
-
-type SlotFinder = ReturnType<MetricSheet['slotFinder']>
-
-type DoorSlots = {
-  readonly open: number
-  readonly accepted: number
-  readonly resumed: number
-  readonly received: number
-  readonly sent: number
-  readonly duration: number
-  readonly results: ReadonlyMap<string, number>
-  readonly verdicts: ReadonlyMap<string, number>
-  readonly cuts: ReadonlyMap<string, number>
-}
-type RouteSlots = { readonly duration: number; readonly classes: readonly number[] }
-type UpstreamSlots = {
-  readonly inUse: number
-  readonly idle: number
-  readonly duration: number
-  readonly failures: ReadonlyMap<string, number>
+  /**
+   * Goes on with another sheet, after a reload brought other names: all counts and gauges are carried over, so nothing steps back
+   * and whatever is open stays counted. Throws when the buffer was made for another layout.
+   */
+  useSheet(layout: MetricLayout, buffer: SharedArrayBuffer): void
 }
 
 /**
@@ -39,109 +28,94 @@ type UpstreamSlots = {
  * @param buffer the sheet's memory, created by the control thread with the same layout
  */
 export function createWorkerMetrics(layout: MetricLayout, buffer: SharedArrayBuffer): WorkerMetrics {
-  const sheet = MetricSheet.open(layout, buffer)
-  const slot = sheet.slotFinder()
-  const doors = mapSeries(layout, 'sekisho_connections_total', (door) => findDoorSlots(layout, slot, door))
-  const routes = mapSeries(layout, 'sekisho_request_duration_seconds', (route) => findRouteSlots(slot, route))
-  const upstreams = mapSeries(layout, 'sekisho_upstream_response_seconds', (upstream) =>
-    findUpstreamSlots(layout, slot, upstream),
-  )
-  const faults = mapSeries(layout, 'sekisho_faults_total', (code) => slot('sekisho_faults_total', code))
-  const accessDropped = slot('sekisho_access_log_dropped_total')
-  const delayP99 = slot('sekisho_event_loop_delay_seconds', 'p99')
-  const delayMax = slot('sekisho_event_loop_delay_seconds', 'max')
-  const lost = slot('sekisho_metrics_lost_total')
-  const add = (target: number | undefined, amount: number) =>
-    sheet.add(target ?? lost, target === undefined ? 1 : amount)
+  let slots = findWorkerSlots(layout, buffer)
+  const states = new TargetStates()
+  const add = (slot: number | undefined, amount: number) =>
+    slots.sheet.add(slot ?? slots.lost, slot === undefined ? 1 : amount)
+  const set = (slot: number | undefined, value: number) =>
+    slot === undefined ? slots.sheet.add(slots.lost, 1) : slots.sheet.set(slot, value)
+  const observe = (slot: number | undefined, seconds: number) =>
+    slot === undefined ? slots.sheet.add(slots.lost, 1) : slots.sheet.observe(slot, durationBuckets, seconds)
 
   return {
     connectionOpened(door) {
-      const slots = doors.get(door)
-      add(slots?.open, 1)
-      if (slots !== undefined) sheet.add(slots.accepted, 1)
+      const found = slots.doors.get(door)
+      add(found?.open, 1)
+      if (found !== undefined) add(found.accepted, 1)
     },
-    connectionClosed: (door) => add(doors.get(door)?.open, -1),
+    connectionClosed: (door) => add(slots.doors.get(door)?.open, -1),
     handshakeEnded(door, result: HandshakeResult, seconds) {
-      const slots = doors.get(door)
-      add(slots?.results.get(result), 1)
-      if (slots !== undefined && result === 'completed') sheet.observe(slots.duration, durationBuckets, seconds)
+      const found = slots.doors.get(door)
+      add(found?.results.get(result), 1)
+      if (found !== undefined && result === 'completed') observe(found.duration, seconds)
     },
-    sessionResumed: (door) => add(doors.get(door)?.resumed, 1),
-    verdict: (door, verdict) => add(doors.get(door)?.verdicts.get(verdict), 1),
+    sessionResumed: (door) => add(slots.doors.get(door)?.resumed, 1),
+    verdict: (door, verdict) => add(slots.doors.get(door)?.verdicts.get(verdict), 1),
     requestEnded(route, status, seconds) {
-      const slots = routes.get(route)
-      add(slots?.classes[statusClassIndex(status)], 1)
-      if (slots !== undefined) sheet.observe(slots.duration, durationBuckets, seconds)
+      const found = slots.routes.get(route)
+      add(found?.classes[statusClassIndex(status)], 1)
+      if (found !== undefined) observe(found.duration, seconds)
     },
-    upstreamAnswered(upstream, seconds) {
-      const slots = upstreams.get(upstream)
-      if (slots === undefined) sheet.add(lost, 1)
-      else sheet.observe(slots.duration, durationBuckets, seconds)
-    },
-    upstreamFailed: (upstream, fault: FaultCode) => add(upstreams.get(upstream)?.failures.get(fault), 1),
+    upstreamAnswered: (upstream, seconds) => observe(slots.upstreams.get(upstream)?.duration, seconds),
+    upstreamFailed: (upstream, fault: FaultCode) => add(slots.upstreams.get(upstream)?.failures.get(fault), 1),
     upstreamConnections(upstream, inUse, idle) {
-      const slots = upstreams.get(upstream)
-      if (slots === undefined) return sheet.add(lost, 1)
-      sheet.set(slots.inUse, inUse)
-      sheet.set(slots.idle, idle)
+      const found = slots.upstreams.get(upstream)
+      set(found?.inUse, inUse)
+      if (found !== undefined) set(found.idle, idle)
     },
-    bytesReceived: (door, bytes) => add(doors.get(door)?.received, bytes),
-    bytesSent: (door, bytes) => add(doors.get(door)?.sent, bytes),
-    connectionCut: (door, reason: DenialReason) => add(doors.get(door)?.cuts.get(reason), 1),
-    fault: (code) => add(faults.get(code), 1),
-    accessLogDropped: (lines) => sheet.add(accessDropped, lines),
+    upstreamTarget: (upstream, target, state: TargetState) => states.take({ upstream, target, state }, slots),
+    upstreamEjected: (upstream, target) => add(slots.upstreams.get(upstream)?.ejections.get(target), 1),
+    upstreamQueued: (upstream, waiting) => set(slots.upstreams.get(upstream)?.queue, waiting),
+    bytesReceived: (door, bytes) => add(slots.doors.get(door)?.received, bytes),
+    bytesSent: (door, bytes) => add(slots.doors.get(door)?.sent, bytes),
+    connectionCut: (door, reason: DenialReason) => add(slots.doors.get(door)?.cuts.get(reason), 1),
+    connectionProtocol: (door, protocol: ConnectionProtocol) => add(slots.doors.get(door)?.protocols[protocol], 1),
+    http2StreamOpened: (door) => add(slots.doors.get(door)?.streamsOpen, 1),
+    http2StreamClosed: (door) => add(slots.doors.get(door)?.streamsOpen, -1),
+    http2StreamReset: (door) => add(slots.doors.get(door)?.streamResets, 1),
+    upgradeOpened(route) {
+      const found = slots.routes.get(route)
+      add(found?.upgradesOpen, 1)
+      if (found !== undefined) add(found.upgrades, 1)
+    },
+    upgradeClosed: (route) => add(slots.routes.get(route)?.upgradesOpen, -1),
+    fault: (code) => add(slots.faults.get(code), 1),
+    accessLogDropped: (lines) => add(slots.accessDropped, lines),
     eventLoopDelay(p99Seconds, maxSeconds) {
-      sheet.set(delayP99, p99Seconds)
-      sheet.set(delayMax, maxSeconds)
+      set(slots.delayP99, p99Seconds)
+      set(slots.delayMax, maxSeconds)
+    },
+    useSheet(nextLayout, nextBuffer) {
+      const next = findWorkerSlots(nextLayout, nextBuffer)
+      carrySeries(slots.sheet, next.sheet)
+      slots = next
+      states.moveTo(next)
     },
   }
 }
 
-/** One entry per distinct first label value of a metric's series. */
-function mapSeries<Slots>(
-  layout: MetricLayout,
-  name: string,
-  find: (labelValue: string) => Slots,
-): ReadonlyMap<string, Slots> {
-  return new Map(labelValues(layout, name, 0).map((value) => [value, find(value)]))
-}
+type SeenTarget = { readonly upstream: string; readonly target: string; readonly state: TargetState }
 
-function labelValues(layout: MetricLayout, name: string, labelIndex: number): string[] {
-  const metric = layout.metrics.find((candidate) => candidate.name === name)
-  return [...new Set(metric?.series.map((values) => values[labelIndex] as string))]
-}
+/**
+ * The latest state of each target. A reload makes its targets known before the sheet that has a place for them is in use, so a state
+ * without a place waits here and is not counted as lost.
+ */
+class TargetStates {
+  readonly #seen = new Map<string, SeenTarget>()
 
-function findSecondLabels(layout: MetricLayout, slot: SlotFinder, series: readonly [string, string]) {
-  const [name, first] = series
-  return new Map(labelValues(layout, name, 1).map((second) => [second, slot(name, first, second)]))
-}
+  take(seen: SeenTarget, slots: WorkerSlots): void {
+    this.#seen.set(JSON.stringify([seen.upstream, seen.target]), seen)
+    write(seen, slots)
+  }
 
-function findDoorSlots(layout: MetricLayout, slot: SlotFinder, door: string): DoorSlots {
-  return {
-    open: slot('sekisho_connections_open', door),
-    accepted: slot('sekisho_connections_total', door),
-    resumed: slot('sekisho_sessions_resumed_total', door),
-    received: slot('sekisho_bytes_total', door, 'received'),
-    sent: slot('sekisho_bytes_total', door, 'sent'),
-    duration: slot('sekisho_handshake_duration_seconds', door),
-    results: findSecondLabels(layout, slot, ['sekisho_handshakes_total', door]),
-    verdicts: findSecondLabels(layout, slot, ['sekisho_verdicts_total', door]),
-    cuts: findSecondLabels(layout, slot, ['sekisho_cuts_total', door]),
+  moveTo(slots: WorkerSlots): void {
+    for (const [key, seen] of this.#seen) if (!write(seen, slots)) this.#seen.delete(key)
   }
 }
 
-function findRouteSlots(slot: SlotFinder, route: string): RouteSlots {
-  return {
-    duration: slot('sekisho_request_duration_seconds', route),
-    classes: statusClasses.map((statusClass) => slot('sekisho_requests_total', route, statusClass)),
-  }
-}
-
-function findUpstreamSlots(layout: MetricLayout, slot: SlotFinder, upstream: string): UpstreamSlots {
-  return {
-    inUse: slot('sekisho_upstream_connections', upstream, 'in_use'),
-    idle: slot('sekisho_upstream_connections', upstream, 'idle'),
-    duration: slot('sekisho_upstream_response_seconds', upstream),
-    failures: findSecondLabels(layout, slot, ['sekisho_upstream_failures_total', upstream]),
-  }
+/** False where the sheet has no place for the target. */
+function write({ upstream, target, state }: SeenTarget, { upstreams, sheet }: WorkerSlots): boolean {
+  const found = upstreams.get(upstream)?.states.get(target)
+  for (const [index, slot] of found?.entries() ?? []) sheet.set(slot, targetStates[index] === state ? 1 : 0)
+  return found !== undefined
 }

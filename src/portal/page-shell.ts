@@ -132,20 +132,25 @@ export function renderCertificate(
   ].join('')
 }
 
-/** The part that leads to other authorities of the door (R13); without any, it tells the user to close all windows. */
+/**
+ * The part that leads to other authorities of the door (R13); without any, it tells the user to close all windows. The words differ
+ * for who has chosen none yet, also because the public door does not ask.
+ */
 export function renderChooseAnother(
   words: PortalWords,
-  { authorities, primary }: { authorities: readonly string[]; primary: boolean },
+  { authorities, primary, hasChosen }: { authorities: readonly string[]; primary: boolean; hasChosen: boolean },
 ): string {
   if (authorities.length === 0) {
     return `<div class="action"><p class="lead">${escapeHtml(words.closeBrowsers)}</p><p>${escapeHtml(words.closeBrowsersNote)}</p></div>`
   }
+  const label = hasChosen ? words.chooseAnother : words.chooseOne
+  const note = hasChosen ? words.chooseAnotherNote : words.chooseOneNote
   const links = authorities.map((authority, index) =>
     renderLink({
       href: `https://${authority}/`,
-      label: index === 0 ? words.chooseAnother : `${words.chooseAnother} (${index + 1})`,
+      label: index === 0 ? label : `${label} (${index + 1})`,
       primary: primary && index === 0,
     }),
   )
-  return `<div class="action">${links.join('')}<p>${escapeHtml(words.chooseAnotherNote)}</p></div>`
+  return `<div class="action">${links.join('')}<p>${escapeHtml(note)}</p></div>`
 }

@@ -8,7 +8,15 @@ import { escapeHtml } from './escape-html.ts'
 import { createDayFormat, type DayFormat } from './page-day.ts'
 import { type PageActions, type PageHalf, renderCertificate, renderChooseAnother, renderShell } from './page-shell.ts'
 import { createTemplate, type PageTemplate } from './page-template.ts'
-import { type FaultStatus, faultStatuses, type Language, type PageText, type PortalTexts } from './portal-texts.ts'
+import {
+  type FaultPage,
+  faultPageCodes,
+  faultPages,
+  faultStatuses,
+  type Language,
+  type PageText,
+  type PortalTexts,
+} from './portal-texts.ts'
 import { textsEn } from './texts-en.ts'
 import { textsJa } from './texts-ja.ts'
 
@@ -56,9 +64,9 @@ export function createPages(institution: Institution, options: { readonly timeZo
       actions: denialActions[reason],
     })
   })
-  const faultTemplates = createTemplates(faultStatuses, (language, status) => {
+  const faultTemplates = createTemplates(faultPages, (language, page) => {
     const { words, fault } = texts[language]
-    return half(institution, { language, words, text: fault[status], status: words.failed, actions: { main: 'retry' } })
+    return half(institution, { language, words, text: fault[page], status: words.failed, actions: { main: 'retry' } })
   })
   const formatDay = createDayFormat(options.timeZone)
   return {
@@ -67,10 +75,11 @@ export function createPages(institution: Institution, options: { readonly timeZo
   }
 }
 
-/** The status whose page a fault is shown with: its own, or 400 or 500 where that has none. */
-export function faultPageStatus(code: FaultCode): FaultStatus {
+/** The page a fault is shown with: its own, else its status's, else that of 400 or 500. */
+export function faultPageOf(code: FaultCode): FaultPage {
   const { status } = faults[code]
-  return faultStatuses.find((known) => known === status) ?? (status < 500 ? 400 : 500)
+  const own = faultPageCodes.find((known) => known === code) ?? faultStatuses.find((known) => known === status)
+  return own ?? (status < 500 ? 400 : 500)
 }
 
 function makeDenialPage(
@@ -86,7 +95,9 @@ function makeDenialPage(
   }
   const others = otherAuthorities(input)
   const primary = denialActions[reason].main === 'chooseAnother'
-  const chooseAnother = (words: PortalTexts['words']) => renderChooseAnother(words, { authorities: others, primary })
+  const hasChosen = reason !== 'certificate_missing'
+  const chooseAnother = (words: PortalTexts['words']) =>
+    renderChooseAnother(words, { authorities: others, primary, hasChosen })
   const body = templateOf(made.templates, reason)[language]({
     requestId: escapeHtml(input.requestId),
     certificateJa: describeCertificate(certificate, { language: 'ja', ...made }),
@@ -97,9 +108,9 @@ function makeDenialPage(
   return { status, contentType: 'text/html; charset=utf-8', body }
 }
 
-function makeFaultPage(input: FaultPageInput, made: { texts: Texts; templates: Map<FaultStatus, Template> }): Page {
+function makeFaultPage(input: FaultPageInput, made: { texts: Texts; templates: Map<FaultPage, Template> }): Page {
   const { status } = faults[input.code]
-  const shown = faultPageStatus(input.code)
+  const shown = faultPageOf(input.code)
   const language = choosePageLanguage(input.acceptLanguage)
   if (prefersProblem(input.accept)) {
     const text = made.texts[language].fault[shown]

@@ -1,12 +1,27 @@
+import type { FaultCode } from '../base/errors.ts'
 import type { DenialReason } from '../trust/denial.ts'
 
 /** Languages every page is written in. */
 export type Language = 'ja' | 'en'
 
-/** HTTP statuses of faults that have a page of their own; any other status borrows the page of 400 or 500. */
-export const faultStatuses = [400, 404, 408, 413, 414, 417, 421, 429, 431, 500, 501, 502, 503, 504, 505] as const
+/** HTTP statuses of faults that have a page of their own; any other borrows the page of 400 or 500. */
+export const faultStatuses = [400, 404, 405, 408, 413, 414, 417, 421, 429, 431, 500, 501, 502, 503, 504, 505] as const
 
 export type FaultStatus = (typeof faultStatuses)[number]
+
+/** Faults whose users need other words than those of their status. */
+export const faultPageCodes = [
+  'path_ambiguous',
+  'upgrade_limit',
+  'upgrade_origin_mismatch',
+  'upstream_unavailable',
+] as const satisfies readonly FaultCode[]
+
+/** A fault's page: that of its code, else that of its status. */
+export type FaultPage = FaultStatus | (typeof faultPageCodes)[number]
+
+/** Every fault's page. */
+export const faultPages: readonly FaultPage[] = [...faultStatuses, ...faultPageCodes]
 
 /** One page's words: a heading, what happened, and what to do next, in that order. */
 export type PageText = {
@@ -33,8 +48,11 @@ export type PortalWords = {
   readonly serial: string
   readonly expiry: string
   readonly chooseAnother: string
+  /** Instead of `chooseAnother`, where none was chosen. */
+  readonly chooseOne: string
   /** Says what a click on `chooseAnother` does, and what to do when the browser does not ask. */
   readonly chooseAnotherNote: string
+  readonly chooseOneNote: string
   readonly closeBrowsers: string
   /** Instead of `chooseAnotherNote`, where the door has no other authority to offer. */
   readonly closeBrowsersNote: string
@@ -57,5 +75,5 @@ export type PortalWords = {
 export type PortalTexts = {
   readonly words: PortalWords
   readonly denial: { readonly [reason in DenialReason]: PageText }
-  readonly fault: { readonly [status in FaultStatus]: PageText }
+  readonly fault: { readonly [page in FaultPage]: PageText }
 }

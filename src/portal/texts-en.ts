@@ -14,8 +14,11 @@ export const textsEn: PortalTexts = {
     serial: 'Serial number',
     expiry: 'Expiry date',
     chooseAnother: 'Choose another certificate',
+    chooseOne: 'Choose a certificate',
     chooseAnotherNote:
       'Your browser asks for a certificate again. If it does not ask, close all browser windows and log in again.',
+    chooseOneNote:
+      'Your browser asks for a certificate. If it does not ask, close all browser windows and log in again.',
     closeBrowsers: 'To choose another certificate',
     closeBrowsersNote:
       'Your browser remembers the certificate you chose until all its windows are closed. Close all browser windows, open the browser again and log in.',
@@ -38,7 +41,7 @@ export const textsEn: PortalTexts = {
         'To log in with a certificate, a valid one must be on this computer.',
       ],
       steps: [
-        'Make the browser ask for a certificate again, and choose yours. It asks when you follow “Choose another certificate” below, or when you close all browser windows and log in again.',
+        'Make the browser ask for a certificate again, and choose yours. It asks when you follow “Choose a certificate” below, or when you close all browser windows and log in again.',
         'If the browser does not ask, or your certificate is not in the list, go through the causes below from the top.',
       ],
       causes: [
@@ -217,6 +220,14 @@ export const textsEn: PortalTexts = {
       happened: ['There is no such page. Its address may have changed or may have been mistyped.'],
       steps: ['Open the login page again and go on from there.'],
     },
+    405: {
+      title: 'This is not accepted here',
+      happened: ['The page was asked for with a method (HTTP method) that it does not accept, so nothing was done.'],
+      steps: [
+        'Open the login page again and use the buttons and links of the pages.',
+        'If you use special software, please ask its supplier.',
+      ],
+    },
     408: {
       title: 'The connection took too long',
       happened: ['Data from your browser stopped arriving, so the connection was ended.'],
@@ -298,6 +309,38 @@ export const textsEn: PortalTexts = {
       title: 'This protocol version is not supported',
       happened: ['The HTTP version your software uses is not supported.'],
       steps: ['Open the login page with a current Microsoft Edge or Google Chrome.'],
+    },
+    path_ambiguous: {
+      title: 'The address cannot be read for certain',
+      happened: [
+        'The address (URL) has a part that can be read in two ways, such as “/../” or “%2F” in the middle, so for safety nothing was done.',
+      ],
+      steps: [
+        'Open the login page again and use the menu to reach the page you want.',
+        'If you came by a bookmark, save a new one on the page you want.',
+      ],
+    },
+    upgrade_limit: {
+      title: 'Too many live pages are open',
+      happened: [
+        'Too many pages that update by themselves, such as rates, are open at once, so no more can be connected.',
+      ],
+      steps: ['Close windows and tabs you do not use, and try again.'],
+    },
+    upgrade_origin_mismatch: {
+      title: 'A connection from another site was stopped',
+      happened: ['The page of another site tried to connect, so for safety nothing was done.'],
+      steps: ['If a page is open that you do not know, close it; then open the login page again.'],
+    },
+    upstream_unavailable: {
+      title: 'The service is not available just now',
+      happened: [
+        'The internet banking system is not answering, so nothing was done. There is nothing wrong with your certificate or your computer.',
+      ],
+      steps: [
+        'Wait a little and try again.',
+        'If it is urgent, check that the service is open at this hour, and contact us as shown below.',
+      ],
     },
   },
 }

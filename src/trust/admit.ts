@@ -46,21 +46,31 @@ export type PermittedUser = {
 }
 
 /**
- * The proof that `admit()` or `admitWithoutCertificate()` said yes; only this file can make one, and everything that
- * forwards asks for one. Undefined `user`: the public door, where the application asks for login ID and password.
+ * How a request came in. `none`: nobody is vouched for, on a route of a certificate door that is open to everybody.
+ */
+export type LoginMethod = 'certificate' | 'password' | 'none'
+
+/**
+ * The proof that this file said yes; only it can make one, and everything that forwards asks for one. `user` is undefined where the
+ * login method is not `certificate`.
  */
 class AdmittedPermit {
   readonly kind = 'permit'
+  readonly loginMethod: LoginMethod
   readonly candidate: Candidate | undefined
   readonly user: PermittedUser | undefined
   /** Generation of the index that was judged last; while it stands, only time can change the verdict. */
   judgedGeneration: number
   readonly #proof = true
 
-  constructor(candidate: Candidate | undefined, user: PermittedUser | undefined, judgedGeneration: number) {
-    this.candidate = candidate
-    this.user = user
-    this.judgedGeneration = judgedGeneration
+  constructor(
+    loginMethod: LoginMethod,
+    judged?: { candidate: Candidate; user: PermittedUser | undefined; generation: number },
+  ) {
+    this.loginMethod = loginMethod
+    this.candidate = judged?.candidate
+    this.user = judged?.user
+    this.judgedGeneration = judged?.generation ?? 0
   }
 
   /** Whether a value is a permit made here. */
@@ -93,13 +103,21 @@ export function admit(candidate: Candidate, state: TrustState): Permit | Denial 
   const generation = state.index.generation
   const denial = judge(candidate, state)
   if (denial !== undefined) return denial
-  return new AdmittedPermit(candidate, permittedUser(candidate), generation)
+  return new AdmittedPermit('certificate', { candidate, user: permittedUser(candidate), generation })
 }
 
 /** Registers a connection of a door that asks for no certificate. What it may do is the application's decision. */
 export function admitWithoutCertificate(connection: LiveConnection, state: TrustState): Permit {
   state.live.add(connection)
-  return new AdmittedPermit(undefined, undefined, 0)
+  return new AdmittedPermit('password')
+}
+
+/**
+ * A refused connection's permit for routes that are open to everybody. It vouches for nobody: the application gets no identity, and
+ * no cookie that was sealed for somebody. The connection was registered when it was judged.
+ */
+export function admitToOpenRoutes(): Permit {
+  return new AdmittedPermit('none')
 }
 
 /**
@@ -121,12 +139,24 @@ export function judgeAgain(permit: Permit, state: TrustState): Permit | Denial {
   return permit
 }
 
-/** Judges anew with what the directory says now. */
-export function admitAnew(permit: Permit, answer: Candidate['answer'], state: TrustState): Permit | Denial {
+/** What is said to a permitted client without a certificate where one is wanted; undefined: it has one. */
+export function demandCertificate(permit: Permit): Denial | undefined {
+  return permit.user === undefined ? deny('certificate_missing', 'the route wants a certificate') : undefined
+}
+
+/** Judges anew with what the directory, or a new configuration of issuers, says now. */
+export function admitAnew(
+  permit: Permit,
+  change: Partial<Pick<Candidate, 'answer' | 'presented'>>,
+  state: TrustState,
+): Permit | Denial {
   if (permit.candidate === undefined) return permit
-  const candidate = { ...permit.candidate, answer }
+  const candidate = { ...permit.candidate, ...change }
   const generation = state.index.generation
-  return judge(candidate, state) ?? new AdmittedPermit(candidate, permittedUser(candidate), generation)
+  return (
+    judge(candidate, state) ??
+    new AdmittedPermit('certificate', { candidate, user: permittedUser(candidate), generation })
+  )
 }
 
 /** What `admit` would say of a certificate, without a connection: for operators who ask why. */

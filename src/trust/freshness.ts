@@ -19,8 +19,8 @@ export function createFreshness(): SharedFreshness {
 export class Freshness {
   readonly #words: Uint32Array
   readonly #clock: Clock
-  readonly #maxStalenessMs: number
-  readonly #serveWhenStale: boolean
+  #maxStalenessMs: number
+  #serveWhenStale: boolean
 
   constructor(
     shared: SharedFreshness,
@@ -30,6 +30,12 @@ export class Freshness {
     this.#clock = options.clock
     this.#maxStalenessMs = options.maxStalenessSeconds * 1_000
     this.#serveWhenStale = options.insecureServeWhenStale
+  }
+
+  /** Other rules from now on. */
+  reconfigure(rules: { maxStalenessSeconds: number; insecureServeWhenStale: boolean }): void {
+    this.#maxStalenessMs = rules.maxStalenessSeconds * 1_000
+    this.#serveWhenStale = rules.insecureServeWhenStale
   }
 
   /** The control thread has just heard from the store and applied all it said. */

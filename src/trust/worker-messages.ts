@@ -8,7 +8,7 @@ import type { ConnectionSummary, CutSelector } from './live-connections.ts'
  * index before a `cut` is sent, so a worker that has not read the message yet refuses already.
  */
 
-/** Calls of the control thread; a worker answers each with `done` and the same id. */
+/** Calls of the control thread; a worker answers each with `done` or `failed` and the same id. */
 export type WorkerCall =
   | { readonly type: 'cut'; readonly selector: CutSelector; readonly reason: DenialReason }
   | { readonly type: 'directory_changed'; readonly loginId: string }
@@ -16,10 +16,23 @@ export type WorkerCall =
   | { readonly type: 'directory_replaced' }
   | { readonly type: 'list_connections'; readonly max: number }
   | { readonly type: 'connections_of'; readonly loginId: string }
-  /** Accept no more, finish what is in progress; done when every connection has ended. */
-  | { readonly type: 'drain' }
+  /** Accept from the sockets given at the start. */
+  | { readonly type: 'open_doors' }
+  /**
+   * Accept no more, finish what is in progress; done when every connection has ended. `idleMs`: how long an idle one may wait for
+   * another request, whose answer then announces the end. 0: it is closed at once. Unit: milliseconds.
+   */
+  | { readonly type: 'drain'; readonly idleMs: number }
   /** A new key to sign assertions with, and the public keys of all gateways (RFC 7517), as JSON. */
   | { readonly type: 'assertion_keys'; readonly privateJwk: string; readonly jwks: string }
+  /** What the active checks say of a target of an upstream. */
+  | { readonly type: 'target_health'; readonly upstream: string; readonly target: string; readonly healthy: boolean }
+  /** Builds everything a new configuration needs, beside what runs; answered with `failed` where that cannot be done. */
+  | { readonly type: 'reload_prepare'; readonly reload: unknown }
+  /** Uses what was prepared; done with the number of connections that were cut. */
+  | { readonly type: 'reload_commit' }
+  /** Drops what was prepared, if anything was. */
+  | { readonly type: 'reload_abandon' }
 
 /** From the control thread to a data worker. */
 export type ControlMessage =
@@ -31,12 +44,18 @@ export type AuditNote<Refusal, Unknown> =
   | { readonly kind: 'refused'; readonly record: Refusal }
   | { readonly kind: 'outcome_unknown'; readonly record: Unknown }
 
-/** A TCP port a door of this worker listens on. */
+/** A TCP port a door listens on. */
 export type DoorAddress = { readonly door: string; readonly host: string; readonly port: number }
+
+/** A duplicate of a door's listening socket that is a worker's own: whoever gets the number adopts and closes it. */
+export type DoorSocket = DoorAddress & { readonly fd: number }
 
 /** From a data worker to the control thread. */
 export type WorkerMessage<Refusal, Unknown> =
-  | { readonly type: 'ready'; readonly addresses: readonly DoorAddress[] }
+  /** Everything is made; it waits for `open_doors`. */
+  | { readonly type: 'ready' }
   | { readonly type: 'ask'; readonly id: number; readonly loginId: string; readonly certificateKey: CertificateKey }
   | { readonly type: 'done'; readonly id: number; readonly value: number | readonly ConnectionSummary[] }
+  /** Only of a call that may fail; on any other fault a worker ends. The message holds no secret. */
+  | { readonly type: 'failed'; readonly id: number; readonly message: string }
   | { readonly type: 'audit'; readonly notes: readonly AuditNote<Refusal, Unknown>[]; readonly dropped: number }

@@ -31,10 +31,11 @@ t.test('each route with each role', async (t) => {
     'GET /v1/issuers': ['GET', '/v1/issuers', {}],
     'POST /v1/inspect': ['POST', '/v1/inspect', { body: 'x' }],
     'GET /v1/status': ['GET', '/v1/status', {}],
+    'POST /v1/reload': ['POST', '/v1/reload', {}],
   }
   const allowed: { [role: string]: readonly string[] } = {
     security: Object.keys(calls),
-    branch: Object.keys(calls).filter((route) => !route.startsWith('DELETE')),
+    branch: Object.keys(calls).filter((route) => !route.startsWith('DELETE') && !route.endsWith('reload')),
     helpdesk: Object.keys(calls).filter((route) => route.startsWith('GET') || route.endsWith('inspect')),
     auditor: Object.keys(calls).filter((route) => route.startsWith('GET') || route.endsWith('inspect')),
   }
@@ -263,6 +264,8 @@ t.test('connections, issuers, inspect and status', async (t) => {
     revocations: 0,
     indexEntries: index.size,
     workers: 1,
+    workersConfigured: 2,
+    configuration: { loadedAt: '1970-01-01T00:00:00.000Z', lastReload: null },
     lastFault: null,
     versions: { sekisho: '0.1.0' },
   })

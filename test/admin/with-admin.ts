@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { type AdminDoor, startAdminDoor } from '../../src/admin/admin-door.ts'
 import { operatorRoles } from '../../src/admin/operator.ts'
 import { systemClock } from '../../src/base/clock.ts'
+import type { ReloadCause, ReloadResult, ReloadStatus } from '../../src/control-path/reload.ts'
 import type { Inspection } from '../../src/trust/inspect.ts'
 import { createTestCa, type TestCertificate } from '../helpers/test-ca.ts'
 import { startFakeLifecycle } from '../lifecycle/fake-lifecycle.ts'
@@ -66,14 +67,20 @@ export const inspection: Inspection = {
   ],
 }
 
-export async function withAdmin(t: Test, options: { nowMs?: () => number } = {}) {
+export async function withAdmin(t: Test, { handles, ...options }: { nowMs?: () => number; handles?: object[] } = {}) {
   const lifecycle = await startFakeLifecycle(t)
   const inspected: Uint8Array[] = []
   const lines: unknown[][] = []
   const ended: [string, number][] = []
+  const reloads: { causes: ReloadCause[]; result: ReloadResult; status: ReloadStatus } = {
+    causes: [],
+    result: { result: 'unchanged', warnings: [] },
+    status: { loadedAtMs: 0, lastReload: undefined },
+  }
   const note = (...line: unknown[]) => void lines.push(line)
   const door: AdminDoor = await startAdminDoor({
     listen: [{ host: '127.0.0.1', port: 0 }],
+    ...(handles === undefined ? {} : { handles }),
     serverCertificates: [
       { certificatePem: server.chainPem, keyPem: server.keyPem, names: ['localhost', '127.0.0.1', '::1'] },
     ],
@@ -82,6 +89,10 @@ export async function withAdmin(t: Test, options: { nowMs?: () => number } = {})
     log: { info: note, warn: note, error: note },
     requestEnded: (route, status) => void ended.push([route, status]),
     services: {
+      reload: async (cause) => {
+        reloads.causes.push(cause)
+        return reloads.result
+      },
       lifecycle: lifecycle.ports,
       connections: (max) => lifecycle.workers.connections(max),
       connectionsListMax: 2,
@@ -93,6 +104,8 @@ export async function withAdmin(t: Test, options: { nowMs?: () => number } = {})
         follower: lifecycle.follower,
         indexEntries: () => lifecycle.index.size,
         workersRunning: () => 1,
+        workersConfigured: 2,
+        reloads: () => reloads.status,
         versions: { sekisho: '0.1.0', node: 'v26' },
       },
     },
@@ -101,7 +114,7 @@ export async function withAdmin(t: Test, options: { nowMs?: () => number } = {})
   const port = door.addresses[0]?.port ?? 0
   const call = (method: string, path: string, callOptions: CallOptions = {}) =>
     callDoor({ port, method, path }, callOptions)
-  return { ...lifecycle, door, port, call, inspected, lines, ended }
+  return { ...lifecycle, door, port, call, inspected, lines, ended, reloads }
 }
 
 function callDoor(target: { port: number; method: string; path: string }, options: CallOptions): Promise<Answer> {

@@ -15,13 +15,9 @@ const gateway = await withGateway({
       headTimeoutMs: 300,
       bodyIdleTimeoutMs: 300,
       keepAliveIdleTimeoutMs: 1_000,
-      upstreamConnectTimeoutMs: 300,
       upstreamResponseTimeoutMs: 300,
-      upstreamIdleTimeoutMs: 300,
-      upstreamConnectionsMax: 2,
-      upstreamIdleConnectionsMax: 2,
-      upstreamQueueMax: 1,
     },
+    upstream: { connectTimeoutMs: 300, idleTimeoutMs: 300, connectionsMax: 2, idleConnectionsMax: 2, queueMax: 1 },
   },
 })
 const user01 = gateway.issuingCa.issueClient({ commonName: 'user01' })
@@ -217,7 +213,7 @@ t.test('an application that does not accept connections is a 504', async (t) => 
   const other = await withGateway({
     upstreamPort: deaf.port,
     issuingCa: gateway.issuingCa,
-    config: { limits: { upstreamConnectTimeoutMs: 200 } },
+    config: { upstream: { connectTimeoutMs: 200 } },
   })
   t.teardown(async () => {
     await other.stop()

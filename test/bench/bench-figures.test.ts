@@ -9,7 +9,7 @@ import { readPercentile, readResult } from './load.ts'
 import { findInstallCommands } from './machine.ts'
 import { parseOptions } from './options.ts'
 import { OwnProcesses } from './own-processes.ts'
-import { buildJson } from './report.ts'
+import { buildJson, buildSectionJson, formatSection } from './report.ts'
 import { spread, summarise } from './statistics.ts'
 
 const table = ['Percentage served,Time in ms', ...Array.from({ length: 100 }, (_, row) => `${row},${row}.000`)].join(
@@ -45,8 +45,8 @@ t.test('ratios are taken within a round before their median is taken', async (t)
     { sekisho: { request: 100 }, nginx: { request: 50 } },
     { sekisho: { request: 30 }, nginx: { request: 30 } },
   ]
-  const { gateways, ratios } = summarise(rounds, 'request')
-  t.strictSame(gateways.sekisho, { median: 30, min: 10, max: 100 })
+  const { figures, ratios } = summarise(rounds, { quantity: 'request', base: 'sekisho' })
+  t.strictSame(figures.sekisho, { median: 30, min: 10, max: 100 })
   t.strictSame(ratios, { nginx: { median: 1, min: 0.5, max: 2 } })
   t.equal(spread([1, 2, 3, 10]).median, 2.5)
   t.throws(() => spread([]))
@@ -59,14 +59,43 @@ t.test('ratios are taken within a round before their median is taken', async (t)
   })
 })
 
+t.test('a section has ratios to its base, but for quantities whose ratio says nothing', async (t) => {
+  const rows = [
+    { quantity: 'request', title: 'CPU (µs)', digits: 1, divisor: 1 },
+    { quantity: 'added', title: 'difference (ms)', digits: 1, divisor: 1, ratio: false },
+  ]
+  const rounds = [
+    { two: { request: 30, added: 0.5 }, one: { request: 20, added: -1 } },
+    { two: { request: 10, added: 1.5 }, one: { request: 20, added: -2 } },
+    { two: { request: 11, added: 2.5 }, one: { request: 10, added: -3 } },
+  ]
+  const section = { title: 'Two', base: 'two', labels: { two: 'two workers', one: 'one worker' }, rows, rounds }
+  t.strictSame(buildSectionJson(section), {
+    request: { two: 11, one: 20, ratio: { one: 1.1 } },
+    added: { two: 1.5, one: -2 },
+  })
+  const text = formatSection(section)
+  t.match(text, '| two workers ÷ other, same round | one worker |')
+  t.match(text, '| CPU | 1.10 (0.50–1.50) |')
+  t.match(text, '| difference (ms) | 1.5 (0.5–2.5) | -2.0 (-3.0–-1.0) |')
+  t.notMatch(text, '| difference |')
+})
+
 t.test('options have bounds', async (t) => {
   t.match(parseOptions([]), { rounds: 7, memoryRounds: 7, idleConnections: 2_000, accessLogs: false, json: false })
+  t.match(parseOptions([]), { extras: [], transferMib: 1_024 })
+  const asked = ['--bulk', '--http2', '--idle', '300', '--transfer-mib', '8']
+  t.match(parseOptions(asked), { extras: ['http2', 'bulk', 'idle'], idleHeld: 300, transferMib: 8 })
+  t.match(parseOptions(['--workers', '--slow', '30']), { extras: ['workers', 'slow'], slowClients: 30 })
   t.match(parseOptions(['--quick', '--json']), { rounds: 5, idleConnections: 1_000, json: true })
   for (const wrong of [
     ['--rounds', '51'],
     ['--turn', '1.5'],
     ['--idle-connections', 'x'],
     ['--gateways', 'apache'],
+    ['--idle', '9'],
+    ['--slow', '10001'],
+    ['--transfer-mib', '0'],
     ['-x'],
   ]) {
     t.throws(() => parseOptions(wrong), { name: 'OptionsError' }, wrong.join(' '))
@@ -96,11 +125,15 @@ t.test("Sekisho's configuration is one the gateway accepts", async (t) => {
     serverFile: '/bench/all.pem',
     clientFile: '/bench/client.pem',
   }
-  const site = { folder: '/bench', pki, upstreamPort: 1, gatewayCores: '0', processes: new OwnProcesses() }
+  const processes = new OwnProcesses()
+  const places = { folder: '/bench', pki, upstreamPort: 1, gatewayCores: '0', processes }
+  const site = { ...places, http2: true, workers: 2, connectionsMax: 30_000, buffering: false }
   const own = { folder: '/bench/sekisho', port: 2, opsPort: 3 }
   const silent = configFile.parse(buildConfiguration({ ...site, accessLog: false }, own))
   t.equal(silent.accessLog.file, undefined)
   t.equal(silent.doors.certificate[0]?.resumption.enabled, false)
+  t.equal(silent.workers, 2)
+  t.equal(silent.limits.connectionsMax, 30_000)
   const logging = configFile.parse(buildConfiguration({ ...site, accessLog: true }, own))
   t.equal(logging.accessLog.file, '/bench/sekisho/access.log')
 })

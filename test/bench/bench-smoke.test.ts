@@ -1,31 +1,14 @@
 // Goal: `npm run bench -- --json` ends with the agreed object, and only after every request of every gateway was
 // answered with 200, without a resumed session. Method: one tiny round of the real program; figures are not judged.
-import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter } from 'node:path'
 import t, { type Test } from 'tap'
 import { gatewayNames } from './gateways/gateway.ts'
 import { addServerFolders, findInstallCommands } from './machine.ts'
 import type { JsonReport } from './report.ts'
+import { readReport, runBench } from './run-bench.ts'
 
 const others = ['haproxy', 'nginx', 'httpProxy'] as const
-
-type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string }
-
-function runBench(args: readonly string[], folder: string): Promise<Ended> {
-  const program = join(import.meta.dirname, 'run.ts')
-  return new Promise((resolve) => {
-    const command = ['--disable-warning=ExperimentalWarning', program, ...args]
-    execFile(
-      process.execPath,
-      command,
-      { timeout: 100_000, env: { ...process.env, TMPDIR: folder } },
-      (error, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr })
-      },
-    )
-  })
-}
 
 function checkValues(t: Test, values: JsonReport['connection'], what: string): void {
   for (const name of gatewayNames) t.ok((values[name] ?? 0) > 0, `${what} of ${name} is a positive number`)
@@ -36,17 +19,15 @@ t.test('one tiny round', async (t) => {
   addServerFolders()
   const missing = findInstallCommands((process.env.PATH ?? '').split(delimiter))
   const folder = t.testdir()
-  const { code, stdout, stderr } = await runBench(
-    ['--rounds', '1', '--turn', '100', '--idle-connections', '200', '--json'],
-    folder,
-  )
+  const ended = await runBench(['--rounds', '1', '--turn', '100', '--idle-connections', '200', '--json'], folder)
+  const { code, stdout, stderr } = ended
   if (missing.length > 0) {
     t.equal(code, 2, 'refuses without its packages')
     t.equal(stderr, `${missing.join('\n')}\n`, 'and says only how to install them')
     return
   }
   t.equal(code, 0, `ends well: ${stderr}`)
-  const report = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as JsonReport
+  const report = readReport(ended) as JsonReport
   t.strictSame(Object.keys(report), ['request', 'connection', 'idleMemory'])
   checkValues(t, report.request, 'CPU per request')
   checkValues(t, report.request.p99, 'p99')

@@ -15,6 +15,12 @@ export type LoadJob = {
   /** true: the connections are kept for the whole run. false: each request makes a new connection. */
   readonly keepAlive: boolean
   readonly connections?: number
+  /** Path and query. Default `/`. */
+  readonly path?: string
+  /** A file that every request sends as its body; the method is POST then. */
+  readonly bodyFile?: string
+  /** Whether the port speaks HTTP without TLS. */
+  readonly plain?: boolean
 }
 
 /** One run of ab in which every request was answered with 200. */
@@ -58,10 +64,13 @@ Groups = X25519
   return async (job) => {
     const table = join(options.folder, `load-${runs++}.csv`)
     const connections = Math.min(job.connections ?? loadConnections, job.requests)
+    const body = job.bodyFile === undefined ? [] : ['-p', job.bodyFile, '-T', 'application/octet-stream']
+    const tls = job.plain === true ? [] : ['-f', 'TLS1.3', '-E', options.pki.clientFile]
+    const url = `${job.plain === true ? 'http' : 'https'}://127.0.0.1:${job.port}${job.path ?? '/'}`
     const started = options.processes.start(
       [
         ...['ab', '-q', ...(job.keepAlive ? ['-k'] : []), '-c', `${connections}`, '-n', `${job.requests}`],
-        ...['-s', '30', '-f', 'TLS1.3', '-E', options.pki.clientFile, '-e', table, `https://127.0.0.1:${job.port}/`],
+        ...['-s', '30', ...tls, ...body, '-e', table, url],
       ],
       { cores: options.cores, env: { OPENSSL_CONF: opensslFile } },
     )

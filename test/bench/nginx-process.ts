@@ -9,7 +9,15 @@ import { accepts } from './port-check.ts'
  */
 export async function startNginx(
   http: string,
-  options: { folder: string; port: number; cores: string; processes: OwnProcesses; what: string },
+  options: {
+    folder: string
+    port: number
+    cores: string
+    processes: OwnProcesses
+    /** Connections of the worker, to clients and upstream together. */
+    connectionsMax: number
+    what: string
+  },
 ): Promise<OwnProcess> {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   await mkdir(options.folder, { recursive: true })
@@ -17,10 +25,10 @@ export async function startNginx(
 daemon off;
 ${process.getuid?.() === 0 ? 'user root root;' : ''}
 worker_processes 1;
-worker_rlimit_nofile 8192;
+worker_rlimit_nofile ${options.connectionsMax + 4_096};
 pid ${join(options.folder, 'pid')};
 error_log stderr warn;
-events { worker_connections 4096; }
+events { worker_connections ${options.connectionsMax}; }
 http {
   ${temporary.map((name) => `${name}_temp_path ${join(options.folder, name)};`).join('\n  ')}
   keepalive_timeout 300s;

@@ -1,6 +1,11 @@
 import { parseArgs } from 'node:util'
 import { type GatewayName, gatewayNames } from './gateways/gateway.ts'
 
+/** Parts of the benchmark that only run when asked for; the main one runs when none of them is. */
+export const extraNames = ['http2', 'workers', 'bulk', 'idle', 'slow'] as const
+
+export type ExtraName = (typeof extraNames)[number]
+
 /** What one run of the benchmark does. Every number has an upper bound, so a run ends by itself. */
 export type BenchOptions = {
   /** Interleaved rounds. Default 7, with `--quick` 5. Range 1 to 50. */
@@ -13,6 +18,14 @@ export type BenchOptions = {
   readonly turnMs: number
   /** Idle connections held while memory is read. Default 2 000, with `--quick` 1 000. Range 10 to 2 000. */
   readonly idleConnections: number
+  /** The parts asked for by name; empty: the main one. */
+  readonly extras: readonly ExtraName[]
+  /** Idle connections held by the part `idle`. Range 10 to 25 000: one address has no more ports. */
+  readonly idleHeld: number
+  /** Slow clients of the part `slow`. Range 3 to 10 000. */
+  readonly slowClients: number
+  /** Length of the transfers during which memory is watched. Unit: MiB. Default 1 024. Range 1 to 8 192. */
+  readonly transferMib: number
   /** Gateways that take part. Default: all four. */
   readonly gateways: readonly GatewayName[]
   /** Whether a second table is made with access logs to a file. */
@@ -26,7 +39,7 @@ export class OptionsError extends Error {
   override readonly name = 'OptionsError'
 }
 
-/** Reads `--rounds N --turn MS --idle-connections K --gateways a,b --access-logs --quick --json`; throws `OptionsError`. */
+/** Reads the command line as README.md describes it; throws `OptionsError`. */
 export function parseOptions(args: readonly string[]): BenchOptions {
   const values = readFlags(args)
   const quick = values.quick === true
@@ -42,6 +55,10 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       min: 10,
       max: 2_000,
     }),
+    extras: extraNames.filter((name) => values[name] !== undefined && values[name] !== false),
+    idleHeld: readNumber('--idle', values.idle, { fallback: 10_000, min: 10, max: 25_000 }),
+    slowClients: readNumber('--slow', values.slow, { fallback: 1_000, min: 3, max: 10_000 }),
+    transferMib: readNumber('--transfer-mib', values['transfer-mib'], { fallback: 1_024, min: 1, max: 8_192 }),
     gateways: readGateways(values.gateways),
     accessLogs: values['access-logs'] === true,
     json: values.json === true,
@@ -57,6 +74,12 @@ function readFlags(args: readonly string[]) {
         turn: { type: 'string' },
         'idle-connections': { type: 'string' },
         gateways: { type: 'string' },
+        http2: { type: 'boolean' },
+        workers: { type: 'boolean' },
+        bulk: { type: 'boolean' },
+        idle: { type: 'string' },
+        slow: { type: 'string' },
+        'transfer-mib': { type: 'string' },
         'access-logs': { type: 'boolean' },
         quick: { type: 'boolean' },
         json: { type: 'boolean' },

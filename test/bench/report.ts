@@ -1,22 +1,49 @@
 import { type GatewayName, gatewayNames } from './gateways/gateway.ts'
-import { type Quantity, type Round, type Spread, type Summary, summarise } from './statistics.ts'
+import { type Round, type Spread, type Summary, summarise } from './statistics.ts'
 
-const labels: Readonly<Record<GatewayName, string>> = {
+/** How gateways are called in tables. */
+export const gatewayLabels: Readonly<Record<GatewayName, string>> = {
   sekisho: 'Sekisho',
   haproxy: 'HAProxy',
   nginx: 'nginx',
   httpProxy: 'http-proxy',
 }
 
-type Row = { readonly quantity: Quantity; readonly title: string; readonly digits: number; readonly divisor: number }
+/** One quantity of a section. */
+export type Row = {
+  readonly quantity: string
+  /** What is measured, with its unit in brackets at the end. */
+  readonly title: string
+  readonly digits: number
+  /** The figure is divided by it before it is printed. */
+  readonly divisor: number
+  /** false: a ratio of this quantity would say nothing. Default true. */
+  readonly ratio?: boolean
+}
 
-const rows: readonly Row[] = [
+/** What one part of the benchmark has measured. */
+export type Section = {
+  readonly title: string
+  /** The contestant whose ratio to each of the others is shown. */
+  readonly base: string
+  /** Contestants in the order of the columns, with their headings. */
+  readonly labels: Readonly<Record<string, string>>
+  readonly rows: readonly Row[]
+  readonly rounds: readonly Round[]
+}
+
+const mainRows: readonly Row[] = [
   { quantity: 'request', title: 'CPU per keep-alive request (µs)', digits: 1, divisor: 1 },
   { quantity: 'p50', title: 'p50 of keep-alive requests (ms)', digits: 2, divisor: 1 },
   { quantity: 'p99', title: 'p99 of keep-alive requests (ms)', digits: 2, divisor: 1 },
   { quantity: 'connection', title: 'CPU per new connection + request (µs)', digits: 0, divisor: 1 },
   { quantity: 'idleMemory', title: 'memory per idle connection (KB)', digits: 1, divisor: 1_000 },
 ]
+
+/** The section of the main measurement: HTTP/1.1 requests, connections, idle memory. */
+export function mainSection(title: string, rounds: readonly Round[]): Section {
+  return { title, base: 'sekisho', labels: gatewayLabels, rows: mainRows, rounds }
+}
 
 /** What was checked of one gateway besides its figures. */
 export type Check = {
@@ -29,33 +56,36 @@ export type Check = {
   readonly sessionsResumed: number | undefined
 }
 
-/** Two Markdown tables: ratios to Sekisho of the same round first, then the figures; each as median (least–most). */
-export function formatRounds(title: string, rounds: readonly Round[]): string {
-  const present = gatewayNames.filter((name) => rounds.some((round) => round[name] !== undefined))
-  const others = present.filter((name) => name !== 'sekisho')
-  const summaries = rows.map((row) => ({ row, summary: summarise(rounds, row.quantity) }))
+/** Two Markdown tables: ratios within the same round first, then the figures; each as median (least–most). */
+export function formatSection(section: Section): string {
+  const { base, labels, rounds } = section
+  const present = Object.keys(labels).filter((name) => rounds.some((round) => round[name] !== undefined))
+  const others = present.filter((name) => name !== base)
+  const summaries = section.rows
+    .map((row) => ({ row, summary: summarise(rounds, { quantity: row.quantity, base }) }))
+    .filter(({ summary }) => Object.keys(summary.figures).length > 0)
   const ratioLine = ({ row, summary }: { row: Row; summary: Summary }) => {
     const title = row.title.replace(/ \([^)]*\)$/, '')
     return [title, ...others.map((name) => formatSpread(summary.ratios[name], { digits: 2, divisor: 1 }))]
   }
   const figureLine = ({ row, summary }: { row: Row; summary: Summary }) => [
     row.title,
-    ...present.map((name) => formatSpread(summary.gateways[name], row)),
+    ...present.map((name) => formatSpread(summary.figures[name], row)),
   ]
-  const shown = summaries.filter(({ summary }) => Object.keys(summary.gateways).length > 0)
-  const parts = [`## ${title}: ${rounds.length} interleaved rounds, median (least–most)`]
-  if (present.includes('sekisho') && others.length > 0) {
-    const head = ['Sekisho ÷ other, same round', ...others.map((name) => labels[name])]
-    parts.push(formatTable(head, shown.map(ratioLine)))
+  const compared = summaries.filter(({ row }) => row.ratio !== false)
+  const parts = [`## ${section.title}: ${rounds.length} interleaved rounds, median (least–most)`]
+  if (present.includes(base) && others.length > 0 && compared.length > 0) {
+    const head = [`${labels[base]} ÷ other, same round`, ...others.map((name) => labels[name] ?? name)]
+    parts.push(formatTable(head, compared.map(ratioLine)))
   }
-  parts.push(formatTable(['', ...present.map((name) => labels[name])], shown.map(figureLine)))
+  parts.push(formatTable(['', ...present.map((name) => labels[name] ?? name)], summaries.map(figureLine)))
   return parts.join('\n\n')
 }
 
 /** What the gateways agreed with the load generator, and that none of them resumed a session. */
 export function formatChecks(checks: readonly Check[]): string {
   const lines = checks.map((check) => [
-    labels[check.name],
+    gatewayLabels[check.name],
     String(check.requests),
     check.tls,
     check.resumption,
@@ -75,9 +105,10 @@ function formatSpread(spread: Spread | undefined, form: { digits: number; diviso
   return `${text(spread.median)} (${text(spread.min)}–${text(spread.max)})`
 }
 
-type Values = Partial<Record<GatewayName, number>> & { readonly ratio: Partial<Record<GatewayName, number>> }
+/** Medians of one quantity by contestant, and of its ratios. */
+export type Values = Partial<Record<GatewayName, number>> & { readonly ratio: Partial<Record<GatewayName, number>> }
 
-/** The last line of `--json`: CPU in µs, latency in ms, memory in bytes, ratio = Sekisho ÷ other. */
+/** The main measurement in the last line of `--json`: CPU in µs, latency in ms, memory in bytes, ratio = Sekisho ÷ other. */
 export type JsonReport = {
   readonly request: Values & { readonly p99: Values; readonly p50: Values }
   readonly connection: Values
@@ -86,10 +117,11 @@ export type JsonReport = {
   readonly accessLogs?: { readonly request: Values; readonly connection: Values }
 }
 
-/** Medians of all quantities as one object. */
+/** Medians of all quantities of the main measurement as one object. */
 export function buildJson(rounds: readonly Round[], accessLogRounds: readonly Round[]): JsonReport {
-  const values = (quantity: Quantity) => buildValues(summarise(rounds, quantity))
-  const logged = (quantity: Quantity) => buildValues(summarise(accessLogRounds, quantity))
+  const values = (quantity: string) => buildValues(summarise(rounds, { quantity, base: 'sekisho' }), gatewayNames)
+  const logged = (quantity: string) =>
+    buildValues(summarise(accessLogRounds, { quantity, base: 'sekisho' }), gatewayNames)
   return {
     request: { ...values('request'), p99: values('p99'), p50: values('p50') },
     connection: values('connection'),
@@ -100,13 +132,31 @@ export function buildJson(rounds: readonly Round[], accessLogRounds: readonly Ro
   }
 }
 
-function buildValues(summary: Summary): Values {
-  const medians = (spreads: Summary['gateways']) =>
+/** A section in the last line of `--json`: for each quantity the medians by contestant, and `ratio` where it has one. */
+export type SectionJson = Readonly<
+  Record<string, Readonly<Record<string, number | Readonly<Record<string, number>>>> | undefined>
+>
+
+/** Medians of a section, in the units in which they were measured. */
+export function buildSectionJson(section: Section): SectionJson {
+  const names = Object.keys(section.labels)
+  const quantities = section.rows.map(({ quantity, ratio }) => {
+    const { ratio: ratios, ...figures } = buildValues(
+      summarise(section.rounds, { quantity, base: section.base }),
+      names,
+    )
+    return [quantity, ratio === false ? figures : { ...figures, ratio: ratios }]
+  })
+  return Object.fromEntries(quantities)
+}
+
+function buildValues(summary: Summary, names: readonly string[]): Values {
+  const medians = (spreads: Summary['figures']) =>
     Object.fromEntries(
-      gatewayNames.flatMap((name) => {
+      names.flatMap((name) => {
         const spread = spreads[name]
         return spread === undefined ? [] : [[name, Math.round(spread.median * 1_000) / 1_000]]
       }),
     )
-  return { ...medians(summary.gateways), ratio: medians(summary.ratios) }
+  return { ...medians(summary.figures), ratio: medians(summary.ratios) }
 }

@@ -2,12 +2,17 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { systemClock } from '../../src/base/clock.ts'
 import { startCpuCount } from './cpu.ts'
 import type { RunningGateway } from './gateways/gateway.ts'
-import { type Load, loadConnections } from './load.ts'
+import { type Load, type LoadJob, type LoadResult, loadConnections } from './load.ts'
 import type { Round } from './statistics.ts'
 import type { Upstream } from './upstream.ts'
 
+/** The kind of request a contestant is sent over kept connections. */
+export type RequestKind = Pick<LoadJob, 'connections' | 'path' | 'bodyFile' | 'plain'>
+
 /** A gateway that is warm, with the rates that decide how many requests fill a turn. */
 export type Contestant = {
+  /** How it is called in the round. */
+  readonly name: string
   readonly gateway: RunningGateway
   readonly requestsPerSecond: number
   readonly connectionsPerSecond: number
@@ -17,9 +22,15 @@ export type Contestant = {
 
 export type Bench = { readonly load: Load; readonly upstream: Upstream; readonly turnMs: number }
 
-/** Fewest requests of a keep-alive run: each connection serves a good number after its handshake. */
-const requestsMin = 20 * loadConnections
+/** CPU per request in microseconds; latencies in milliseconds. */
+export type RequestFigures = { readonly request: number; readonly p50: number; readonly p99: number }
+
 const sampleTimeoutMs = 120_000
+
+/** Fewest requests of a keep-alive run: each connection serves a good number after its handshake. */
+function requestsMin(kind: RequestKind): number {
+  return 20 * (kind.connections ?? loadConnections)
+}
 
 /**
  * Load that is not counted, of two turns' requests and one turn's connections, in each case after a short run that
@@ -27,28 +38,35 @@ const sampleTimeoutMs = 120_000
  */
 export async function warmUp(gateway: RunningGateway, bench: Bench): Promise<Contestant> {
   const { port } = gateway
-  const run = async (keepAlive: boolean, first: number) => {
-    const { requestsPerSecond } = await bench.load({ port, requests: first, keepAlive })
-    const turnMs = bench.turnMs * (keepAlive ? 2 : 1)
-    return await bench.load({ port, requests: fill(requestsPerSecond, { turnMs, min: first }), keepAlive })
-  }
-  const connections = await run(false, loadConnections)
-  const requests = await run(true, requestsMin)
+  const first = await bench.load({ port, requests: loadConnections, keepAlive: false })
+  const requests = fill(first.requestsPerSecond, { turnMs: bench.turnMs, min: loadConnections })
+  const connections = await bench.load({ port, requests, keepAlive: false })
+  const kept = await warmRequests(port, { bench, kind: {} })
   return {
+    name: gateway.name,
     gateway,
-    requestsPerSecond: requests.requestsPerSecond,
+    requestsPerSecond: kept.requestsPerSecond,
     connectionsPerSecond: connections.requestsPerSecond,
-    tls: requests.tls,
+    tls: kept.tls,
   }
+}
+
+/** The part of it with kept connections: a short run, then two turns' requests. */
+export async function warmRequests(port: number, job: { bench: Bench; kind: RequestKind }): Promise<LoadResult> {
+  const { bench, kind } = job
+  const min = requestsMin(kind)
+  const { requestsPerSecond } = await bench.load({ ...kind, port, requests: min, keepAlive: true })
+  const requests = fill(requestsPerSecond, { turnMs: bench.turnMs * 2, min })
+  return await bench.load({ ...kind, port, requests, keepAlive: true })
 }
 
 /** Measures every gateway in turn, one quantity after the other, so that the figures of one ratio lie close in time. */
 export async function measureRound(contestants: readonly Contestant[], bench: Bench): Promise<Round> {
   const round: Round = {}
-  for (const contestant of contestants) round[contestant.gateway.name] = await measureRequests(contestant, bench)
+  for (const contestant of contestants) round[contestant.name] = await measureRequests(contestant, { bench, kind: {} })
   for (const contestant of contestants) {
     const connection = await measureConnections(contestant, bench)
-    round[contestant.gateway.name] = { ...round[contestant.gateway.name], connection }
+    round[contestant.name] = { ...round[contestant.name], connection }
   }
   return round
 }
@@ -57,12 +75,16 @@ export async function measureRound(contestants: readonly Contestant[], bench: Be
  * CPU per keep-alive request and its latency. CPU is counted from 30 % to 95 % of the run by the upstream's count of
  * requests, so that the handshakes at the start of the run are outside.
  */
-async function measureRequests(contestant: Contestant, bench: Bench) {
-  const requests = fill(contestant.requestsPerSecond, { turnMs: bench.turnMs, min: requestsMin })
+export async function measureRequests(
+  contestant: Pick<Contestant, 'gateway' | 'requestsPerSecond'>,
+  job: { bench: Bench; kind: RequestKind },
+): Promise<RequestFigures> {
+  const { bench, kind } = job
+  const requests = fill(contestant.requestsPerSecond, { turnMs: bench.turnMs, min: requestsMin(kind) })
   const before = await bench.upstream.count()
   const readCpu = startCpuCount(contestant.gateway.pid)
   let over = false
-  const run = bench.load({ port: contestant.gateway.port, requests, keepAlive: true }).finally(() => {
+  const run = bench.load({ ...kind, port: contestant.gateway.port, requests, keepAlive: true }).finally(() => {
     over = true
   })
   run.catch(() => undefined)
@@ -84,7 +106,7 @@ async function measureRequests(contestant: Contestant, bench: Bench) {
   const from = await sampleAt(0.3, expectedMs * 0.3)
   const to = await sampleAt(0.95, expectedMs * 0.5)
   const result = await run
-  await assertForwarded(contestant, { bench, from: before.requests, requests })
+  await assertForwarded(contestant.gateway, { bench, from: before.requests, requests })
   const request = (to.cpuNs - from.cpuNs) / (to.counted - from.counted) / 1_000
   return { request, p50: result.p50Ms, p99: result.p99Ms }
 }
@@ -97,20 +119,19 @@ async function measureConnections(contestant: Contestant, bench: Bench): Promise
   await bench.load({ port: contestant.gateway.port, requests, keepAlive: false })
   await pause(30)
   const cpuNs = readCpu()
-  await assertForwarded(contestant, { bench, from: before.requests, requests })
+  await assertForwarded(contestant.gateway, { bench, from: before.requests, requests })
   return cpuNs / requests / 1_000
 }
 
 /** Every counted request went through to the one upstream, and no other did. */
-async function assertForwarded(contestant: Contestant, run: { bench: Bench; from: number; requests: number }) {
+async function assertForwarded(gateway: RunningGateway, run: { bench: Bench; from: number; requests: number }) {
   const { requests } = await run.bench.upstream.count()
   if (requests - run.from === run.requests) return
   const seen = requests - run.from
-  throw new Error(
-    `Cannot count ${contestant.gateway.name}: ${run.requests} requests were sent and the upstream saw ${seen}`,
-  )
+  throw new Error(`Cannot count ${gateway.name}: ${run.requests} requests were sent and the upstream saw ${seen}`)
 }
 
-function fill(perSecond: number, options: { turnMs: number; min: number }): number {
+/** Requests that fill a turn at that rate, but not fewer than `min`. */
+export function fill(perSecond: number, options: { turnMs: number; min: number }): number {
   return Math.max(options.min, Math.round((perSecond * options.turnMs) / 1_000))
 }

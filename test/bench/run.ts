@@ -7,10 +7,23 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import { addServerFolders, chooseCores, describeMachine, findInstallCommands, moveToLoadCores } from './machine.ts'
-import { type BenchOptions, OptionsError, parseOptions } from './options.ts'
+import { type BenchOptions, type ExtraName, OptionsError, parseOptions } from './options.ts'
 import { OwnProcesses } from './own-processes.ts'
-import { buildJson, formatChecks, formatRounds } from './report.ts'
-import { prepareGround, runRounds } from './session.ts'
+import { buildJson, buildSectionJson, formatChecks, formatSection, mainSection, type Section } from './report.ts'
+import { measureBulk } from './sections/bulk.ts'
+import { measureHttp2 } from './sections/http2.ts'
+import { measureIdle } from './sections/idle.ts'
+import { measureSlow } from './sections/slow.ts'
+import { measureWorkers } from './sections/workers.ts'
+import { type Ground, prepareGround, runRounds } from './session.ts'
+
+const extras: Readonly<Record<ExtraName, (ground: Ground, options: BenchOptions) => Promise<Section>>> = {
+  http2: measureHttp2,
+  workers: measureWorkers,
+  bulk: measureBulk,
+  idle: measureIdle,
+  slow: measureSlow,
+}
 
 async function main(): Promise<number> {
   const startedMs = systemClock.monotonicMs()
@@ -52,15 +65,27 @@ async function runBench(
   if (cores.gateway === cores.load) console.log('Only one CPU: load and gateway share it, so latency says little.')
   const { folder, processes, startedMs } = own
   const ground = await prepareGround({ folder, processes, cores, tell: (line) => console.error(line) })
-  const { rounds, checks } = await runRounds(ground, { ...options, startedMs, accessLog: false })
-  console.log(`\n${formatRounds('Access logs off', rounds)}\n\n${formatChecks(checks)}`)
+  const report: Record<string, unknown> =
+    options.extras.length === 0 ? await runMain(ground, { ...options, startedMs }) : {}
+  for (const name of options.extras) {
+    const section = await extras[name](ground, options)
+    console.log(`\n${formatSection(section)}`)
+    report[name] = buildSectionJson(section)
+  }
+  if (options.json) console.log(JSON.stringify(report))
+}
+
+/** HTTP/1.1 requests, connections and idle memory; with access logs once more where that is asked for. */
+async function runMain(ground: Ground, options: BenchOptions & { startedMs: number }) {
+  const { rounds, checks } = await runRounds(ground, { ...options, accessLog: false })
+  console.log(`\n${formatSection(mainSection('Access logs off', rounds))}\n\n${formatChecks(checks)}`)
   const logging = options.accessLogs ? options.gateways.filter((name) => name === 'sekisho' || name === 'nginx') : []
   const logged =
     logging.length === 0
       ? undefined
-      : await runRounds(ground, { ...options, startedMs, gateways: logging, memoryRounds: 0, accessLog: true })
-  if (logged !== undefined) console.log(`\n${formatRounds('Access logs to a file', logged.rounds)}`)
-  if (options.json) console.log(JSON.stringify(buildJson(rounds, logged?.rounds ?? [])))
+      : await runRounds(ground, { ...options, gateways: logging, memoryRounds: 0, accessLog: true })
+  if (logged !== undefined) console.log(`\n${formatSection(mainSection('Access logs to a file', logged.rounds))}`)
+  return { ...buildJson(rounds, logged?.rounds ?? []) }
 }
 
 try {

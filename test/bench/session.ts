@@ -27,7 +27,10 @@ export type Ground = {
   readonly tell: (line: string) => void
 }
 
-export type RoundsOptions = Omit<BenchOptions, 'accessLogs' | 'json'> & {
+export type RoundsOptions = Pick<
+  BenchOptions,
+  'rounds' | 'memoryRounds' | 'memoryBudgetMs' | 'turnMs' | 'idleConnections' | 'gateways'
+> & {
   readonly accessLog: boolean
   /** When the run began, on the monotonic clock; `memoryBudgetMs` counts from here. Unit: milliseconds. */
   readonly startedMs: number
@@ -45,13 +48,28 @@ export async function prepareGround(start: Pick<Ground, 'folder' | 'cores' | 'pr
   return { ...start, pki, upstream: await startUpstream(shared), load: await prepareLoad({ ...shared, pki }) }
 }
 
+/** What a gateway is started with: one worker on the gateway's core, HTTP/1.1, no access log; or as `changes` say. */
+export function siteOf(ground: Ground, changes: Partial<Site> = {}): Site {
+  return {
+    ...ground,
+    upstreamPort: ground.upstream.port,
+    gatewayCores: ground.cores.gateway,
+    accessLog: false,
+    http2: false,
+    workers: 1,
+    connectionsMax: 4_096,
+    buffering: true,
+    ...changes,
+  }
+}
+
 /** Starts, checks and warms the gateways, runs the rounds, ends the gateways. */
 export async function runRounds(
   ground: Ground,
   options: RoundsOptions,
 ): Promise<{ rounds: Round[]; checks: readonly Check[] }> {
   const { accessLog, turnMs } = options
-  const site: Site = { ...ground, upstreamPort: ground.upstream.port, gatewayCores: ground.cores.gateway, accessLog }
+  const site = siteOf(ground, { accessLog })
   const { load, requestsOf } = countRequests(ground.load)
   const bench: Bench = { load, upstream: ground.upstream, turnMs }
   const entrants: Entrant[] = []
@@ -100,7 +118,8 @@ async function addIdleMemory(
   const job = { ...run.ground, cores: run.ground.cores.load, connections: run.idleConnections }
   for (const name of run.gateways) {
     const gateway = await gatewayStarters[name](run.site)
-    round[name] = { ...round[name], idleMemory: await measureIdleMemory(gateway, job) }
+    const { growthBytes } = await measureIdleMemory(gateway, job)
+    round[name] = { ...round[name], idleMemory: growthBytes / run.idleConnections }
     await gateway.end()
   }
 }
@@ -115,7 +134,8 @@ async function readCheck(entrant: Entrant, requests: number): Promise<Check> {
   throw new Error(`Cannot count ${gateway.name}'s connections as full handshakes: ${seen}`)
 }
 
-function rotate<T>(list: readonly T[], by: number): T[] {
+/** The same list beginning at another place, so that no contestant is always the first of a round. */
+export function rotate<T>(list: readonly T[], by: number): T[] {
   const start = by % list.length
   return [...list.slice(start), ...list.slice(0, start)]
 }

@@ -1,18 +1,13 @@
-import type { GatewayName } from './gateways/gateway.ts'
-
-/** What is measured of each gateway in a round: CPU in µs, times in ms, memory in bytes. */
-export type Quantity = 'request' | 'p50' | 'p99' | 'connection' | 'idleMemory'
-
-/** One round: for each gateway the quantities measured in it. */
-export type Round = Partial<Record<GatewayName, Partial<Record<Quantity, number>>>>
+/** One round: for each contestant the quantities measured in it, by name. Their units stand in the rows of the report. */
+export type Round = Partial<Record<string, Readonly<Partial<Record<string, number>>>>>
 
 export type Spread = { readonly median: number; readonly min: number; readonly max: number }
 
 /** One quantity over all rounds. */
 export type Summary = {
-  readonly gateways: Partial<Record<GatewayName, Spread>>
-  /** Sekisho ÷ the other in the same round, over the rounds that have both. */
-  readonly ratios: Partial<Record<GatewayName, Spread>>
+  readonly figures: Partial<Record<string, Spread>>
+  /** The base ÷ the other in the same round, over the rounds that have both. */
+  readonly ratios: Partial<Record<string, Spread>>
 }
 
 /** Throws on an empty list. */
@@ -27,17 +22,18 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /** Machines breathe from round to round: only the ratio within a round is comparable, so its median is taken. */
-export function summarise(rounds: readonly Round[], quantity: Quantity): Summary {
-  const names = new Set(rounds.flatMap((round) => Object.keys(round) as GatewayName[]))
-  const gateways: Partial<Record<GatewayName, Spread>> = {}
-  const ratios: Partial<Record<GatewayName, Spread>> = {}
+export function summarise(rounds: readonly Round[], options: { quantity: string; base: string }): Summary {
+  const { quantity, base } = options
+  const names = new Set(rounds.flatMap((round) => Object.keys(round)))
+  const figures: Partial<Record<string, Spread>> = {}
+  const ratios: Partial<Record<string, Spread>> = {}
   for (const name of names) {
     const values = rounds.flatMap((round) => round[name]?.[quantity] ?? [])
-    if (values.length > 0) gateways[name] = spread(values)
-    const shares = rounds.flatMap((round) => share(round.sekisho?.[quantity], round[name]?.[quantity]))
-    if (name !== 'sekisho' && shares.length > 0) ratios[name] = spread(shares)
+    if (values.length > 0) figures[name] = spread(values)
+    const shares = rounds.flatMap((round) => share(round[base]?.[quantity], round[name]?.[quantity]))
+    if (name !== base && shares.length > 0) ratios[name] = spread(shares)
   }
-  return { gateways, ratios }
+  return { figures, ratios }
 }
 
 function share(ours: number | undefined, other: number | undefined): number[] {

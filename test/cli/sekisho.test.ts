@@ -166,6 +166,38 @@ t.test('list, connections, issuers, status and inspect', async (t) => {
   t.match(await run('inspect', join(folder, 'nothing.pem')), { exitCode: 1, err: /Cannot read/ })
 })
 
+t.test('reload: what changed, nothing changed, and refused with every problem', async (t) => {
+  const { run, reloads } = await withCli(t)
+  t.match(await run('status'), { exitCode: 0, out: /Data workers +1 of 2\nConfiguration +loaded 1970-/ })
+  t.match(await run('reload'), { exitCode: 0, out: 'Nothing has changed.\n', err: '' })
+  t.match(reloads.causes, [{ kind: 'operator', name: 'sato.hanako', requestId: /^[0-9a-f]+-/ }])
+  reloads.result = {
+    result: 'applied',
+    changed: ['routes: shop added', 'issuers: old-ca removed'],
+    issuersRemoved: ['old-ca'],
+    connectionsCut: 1,
+    warnings: ['a certificate expires soon'],
+  }
+  t.match(await run('reload'), {
+    exitCode: 0,
+    err: '',
+    out: /^Warning: a certificate expires soon\nroutes: shop added\n[\s\S]*old-ca is trusted no more[\s\S]*2 changes; 1 connection cut\.\n$/,
+  })
+  t.strictSame(JSON.parse((await run('reload', '--json')).out), reloads.result)
+  const outcome = { result: 'refused', problems: ['- Cannot use a as b', '- Cannot use c as d'] } as const
+  reloads.result = outcome
+  reloads.status = { loadedAtMs: 0, lastReload: { atMs: 1_000, cause: 'file_change', outcome } }
+  t.match(await run('reload'), {
+    exitCode: 1,
+    out: '',
+    err: /^- Cannot use a as b\n- Cannot use c as d \(request [0-9a-f]+-\w+\)\n$/,
+  })
+  t.match(await run('status'), {
+    exitCode: 0,
+    out: /Last reload +refused, 1970-01-01T00:00:01\.000Z \(file change\)\n +- Cannot use a as b\n +- Cannot use c as d\n/,
+  })
+})
+
 t.test('a role that does not allow it: exit 1, with the problem for programs', async (t) => {
   const { run, isRevoked } = await withCli(t, 'auditor')
   const { exitCode, out, err } = await run(
@@ -212,6 +244,7 @@ t.test('help says what there is, with examples and exit codes', async (t) => {
     'issuers',
     'status',
     'inspect',
+    'reload',
     'config',
     'audit',
     'serve',

@@ -16,6 +16,8 @@ const listens = (...entries: [host: string, port: number][]) => ({
 const alternates = (...authorities: string[]) => ({ 'doors.certificate.0.alternateAuthorities': authorities })
 const hosts = (...names: string[]) => ({ 'doors.certificate.0.hostNames': names })
 
+const proxied = (...trustedAddresses: string[]) => ({ 'doors.certificate.0.proxyProtocol': { trustedAddresses } })
+
 const cases: Case[] = [
   [
     'two doors of one name',
@@ -117,6 +119,24 @@ const cases: Case[] = [
     { ...hosts('localhost', 'b.bank.example'), ...alternates('b.bank.example:443') },
   ],
   ['an alternate with port 0', alternates('localhost:0'), /alternateAuthorities\[0\]/, alternates('localhost:1')],
+  [
+    'a PROXY header from everyone',
+    proxied('0.0.0.0/0'),
+    /certificate\[0\]\.proxyProtocol\.trustedAddresses\[0\] .*let anyone say which address/,
+    proxied('10.0.0.0/8', '::1'),
+  ],
+  [
+    'a PROXY header from nobody',
+    proxied(),
+    /trustedAddresses as a list of at least 1 entry/,
+    { 'doors.certificate.0.proxyProtocol': undefined },
+  ],
+  [
+    'a PROXY header of the public door from a name',
+    { 'doors.public.proxyProtocol': { trustedAddresses: ['balancer.example'] } },
+    /doors\.public\.proxyProtocol\.trustedAddresses\[0\] as a CIDR range/,
+    { 'doors.public.proxyProtocol': { trustedAddresses: ['10.0.0.1'] } },
+  ],
   ['no certificate door at all', { 'doors.certificate': [] }, /doors\.certificate as a list of at least 1 entry/, {}],
 ]
 for (const [name, refused, line, accepted] of cases) {
@@ -127,6 +147,18 @@ for (const [name, refused, line, accepted] of cases) {
     t.doesNotThrow(() => parseSample({ set: accepted }), 'the accepted twin')
   })
 }
+
+t.test(
+  'trusted addresses of PROXY headers come out as address/prefix; a door without the field has none',
+  async (t) => {
+    const { config } = parseSample({ set: proxied('10.0.0.1', 'fd00::/8') })
+    t.same(config.doors.certificate[0]?.proxyProtocol, { trustedAddresses: ['10.0.0.1/32', 'fd00::/8'] })
+    t.equal(config.doors.public?.proxyProtocol, undefined)
+    const front = parseSample({ set: { 'doors.public.proxyProtocol': { trustedAddresses: ['::1'] } } }).config.doors
+      .public
+    t.same(front?.proxyProtocol, { trustedAddresses: ['::1/128'] })
+  },
+)
 
 t.test('any number of listeners may take a free port', async (t) => {
   t.doesNotThrow(() =>

@@ -22,11 +22,16 @@ function exampleFiles(): MemoryFiles {
   for (const name of ['login', 'login2', 'partner', 'public', 'admin']) {
     files.put(`/etc/sekisho/tls/${name}.pem`, server.certificate).put(`/etc/sekisho/tls/${name}.key`, server.key)
   }
+  const gateway = makeCertificate({ commonName: 'gateway', extensions: ['extendedKeyUsage=clientAuth'] })
+  const internalCa = makeCertificate({ commonName: 'internal-ca', extensions: caExtensions })
   return files
+    .put('/etc/sekisho/upstreams/internal-ca.pem', internalCa.certificate)
+    .put('/etc/sekisho/upstreams/gateway.pem', gateway.certificate)
+    .put('/etc/sekisho/upstreams/gateway.key', gateway.key)
 }
 
 const files = exampleFiles()
-const env = { SEKISHO_UPSTREAM_HOST: '127.0.0.1', CREDENTIALS_DIRECTORY: '/run/credentials' }
+const env = { SEKISHO_BANK_HOST: 'bank-a.internal.example', CREDENTIALS_DIRECTORY: '/run/credentials' }
 
 function parseExample(name: string): LoadedConfig {
   return parseConfig(read(name), { env, files, clock: clockInDays(1), folder: '/etc/sekisho' })
@@ -68,7 +73,7 @@ t.test('minimal.yaml leaves nothing out that is required, and sets little that i
     'stateFolder',
     'issuers',
     'doors',
-    'upstream',
+    'upstreams',
     'directory',
   ])
 })
@@ -78,4 +83,7 @@ t.test('the defaults shown in full.yaml are the defaults', async (t) => {
   const minimal = parseExample('minimal.yaml').config
   t.same(full.limits, minimal.limits)
   t.same(full.revocation, minimal.revocation)
+  const { name, targets, tls, affinity, healthCheck, ...numbers } = full.upstreams[0] ?? {}
+  t.match(minimal.upstreams[0], numbers)
+  t.same([full.http.http2, full.http.encodedSlashes, full.http.dotSegments], [true, 'refuse', 'refuse'])
 })

@@ -1,7 +1,7 @@
 // Goal: one configuration is read once, with everything it names, into frozen plain data, or refused with all that is
 // wrong. Method: parse a correct sample with single fields changed; files live in memory, one test reads from disk.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
@@ -72,6 +72,24 @@ t.test('a file on disk is read the same way', async (t) => {
   t.equal(config.issuers[0]?.certificatePem, samplePems().userCa.certificate)
 })
 
+t.test('the files that were read are told, each once, the configuration file first', async (t) => {
+  const set = { 'identity.sealingKey': 'file:/run/key', 'upstreams.0.targets.0.url': 'https://localhost:1' }
+  const files = sampleFiles().put('/run/key', Buffer.alloc(32, 1).toString('base64'))
+  const loaded = parseSample({ files, set: { ...set, 'upstreams.0.tls': { ca: '../gateway/root.pem' } } })
+  const names = ['operators-ca.pem', 'root.pem', 'server.key', 'server.pem', 'user-ca.pem']
+  t.same(loaded.files.toSorted(), [...names.map((name) => `/etc/gateway/${name}`), '/run/key'])
+  const text = JSON.stringify(sampleConfig())
+  const options = { env: {}, clock: clockInDays(1), files: files.put('/etc/gateway/gateway.yaml', text) }
+  const fromFile = loadConfig('/etc/gateway/gateway.yaml', options)
+  t.equal(fromFile.files[0], '/etc/gateway/gateway.yaml')
+  t.equal(new Set(fromFile.files).size, 6)
+})
+
+t.test('workers are as many as cores, or as written', async (t) => {
+  t.equal(parseSample().config.workers, Math.min(availableParallelism(), 256))
+  t.equal(parseSample({ set: { workers: 3 } }).config.workers, 3)
+})
+
 t.test('a configuration file that is not there is refused with its name', async (t) => {
   const act = () => loadConfig('/nowhere/gateway.yaml', { env: {}, clock: systemClock })
   t.throws(act, { code: 'config_invalid', message: /\/nowhere\/gateway\.yaml .*there is no such file/ })
@@ -107,10 +125,13 @@ t.test('the error carries the first path and says what must be, and what is', as
 t.test('every kind of wrong shape is told in words', async (t) => {
   const cases: [path: string, value: unknown, line: string][] = [
     [
-      'upstream',
+      'upstreams',
       undefined,
-      'Cannot use upstream as a group of fields: current value is nothing (the field is missing)',
+      'Cannot use upstreams as a list of at least 1 entry: current value is nothing (the field is missing)',
     ],
+    ['doors', undefined, 'Cannot use doors as a group of fields: current value is nothing (the field is missing)'],
+    ['routes', null, 'Cannot use routes as a list of at least 1 entry: current value is empty (null)'],
+    ['workers', 257, 'Cannot use workers as a whole number from 1 to 256: current value is 257'],
     ['http', null, 'Cannot use http as a group of fields: current value is empty (null)'],
     ['issuers', [], 'Cannot use issuers as a list of at least 1 entry: current value is a list of 0'],
     ['doors.certificate.0.issuers', [], 'Cannot use doors.certificate[0].issuers as a list of at least 1 entry'],

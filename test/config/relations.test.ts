@@ -9,7 +9,7 @@ const limit = (values: Record<string, number>) =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [`limits.${name}`, value]))
 const forwarders = (...ranges: string[]) => ({ 'http.trustedForwarders': ranges })
 const methods = (...names: string[]) => ({ 'http.extraMethods': names })
-const url = (value: string) => ({ 'upstream.url': value })
+const origins = (...values: string[]) => ({ 'http.webSocketOrigins': values })
 const helpUrl = (value: string) => ({ 'institution.helpUrl': value })
 const audit = (file: string) => ({ 'auditLog.file': file })
 const assertion = (values: object) => ({ 'identity.assertion': { audience: 'app', ...values } })
@@ -40,10 +40,10 @@ const cases: Case[] = [
     limit({ unauthenticatedPerAddressMax: 4_096 }),
   ],
   [
-    'more idle than upstream connections',
-    limit({ upstreamConnectionsMax: 100 }),
-    /upstreamIdleConnectionsMax as at most limits\.upstreamConnectionsMax/,
-    limit({ upstreamConnectionsMax: 100, upstreamIdleConnectionsMax: 100 }),
+    'a stream window larger than that of the connection',
+    limit({ http2StreamWindowBytes: 1_048_577 }),
+    /http2StreamWindowBytes as at most limits\.http2ConnectionWindowBytes, which is 1048576/,
+    limit({ http2StreamWindowBytes: 1_048_576 }),
   ],
   [
     'a number under its range',
@@ -125,19 +125,32 @@ const cases: Case[] = [
   ['a method in small letters', methods('propfind'), /extraMethods\[0\]/, methods('M-SEARCH')],
   ['a method twice', methods('REPORT', 'REPORT'), /extraMethods\[1\]/, methods('REPORT', 'SEARCH')],
   [
-    'an application over https',
-    url('https://localhost:1'),
-    /upstream\.url as an http:\/\/ URL/,
-    url('http://localhost:1'),
+    'an origin with a path',
+    origins('https://www.bank.example/'),
+    /webSocketOrigins\[0\] as an origin/,
+    origins('https://www.bank.example'),
   ],
-  ['an application with a path', url('http://localhost:1/x'), /upstream\.url/, url('http://localhost:1/')],
-  ['an application with a query', url('http://localhost:1?x'), /upstream\.url/, url('http://[::1]:1')],
-  ['an application with a user name', url('http://u@localhost:1'), /upstream\.url/, url('http://127.0.0.1')],
+  ['an origin without TLS', origins('http://www.bank.example'), /webSocketOrigins\[0\]/, origins('https://[::1]:8443')],
+  ['an origin of pages without one', origins('null'), /webSocketOrigins\[0\]/, origins()],
+  ['any origin', origins('*'), /webSocketOrigins\[0\]/, origins('https://a.bank.example:444')],
+  ['an origin with a user name', origins('https://u@a.example'), /webSocketOrigins\[0\]/, origins('https://a.example')],
   [
-    'an application with a port out of range',
-    url('http://localhost:65536'),
-    /upstream\.url/,
-    url('http://localhost:65535'),
+    'an origin twice in two spellings',
+    origins('https://a.example', 'https://A.example:443'),
+    /webSocketOrigins\[1\] as an entry/,
+    origins('https://a.example', 'https://a.example:444'),
+  ],
+  [
+    'a rule on slashes that is none',
+    { 'http.encodedSlashes': 'decode' },
+    /encodedSlashes as one of refuse, keep: current value is "decode"/,
+    { 'http.encodedSlashes': 'keep' },
+  ],
+  [
+    'a rule on dots that is none',
+    { 'http.dotSegments': true },
+    /dotSegments as one of refuse, keep/,
+    { 'http.dotSegments': 'keep' },
   ],
   [
     'a help page that is a script',
@@ -191,9 +204,7 @@ t.test('serving with stale data is warned of', async (t) => {
   ])
 })
 
-t.test('an application on another machine without an assertion is warned of', async (t) => {
-  const away = url('http://app.bank.example:8081')
-  t.match(parseSample({ set: away }).warnings, [/identity\.assertion is left out/])
-  t.same(parseSample({ set: { ...away, ...assertion({}) } }).warnings, [])
-  t.same(parseSample({ set: url('http://localhost:8081') }).warnings, [])
+t.test('origins come out as browsers send them', async (t) => {
+  const { config } = parseSample({ set: origins('HTTPS://WWW.Bank.example:443', 'https://a.example:8443') })
+  t.same(config.http.webSocketOrigins, ['https://www.bank.example', 'https://a.example:8443'])
 })

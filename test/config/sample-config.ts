@@ -146,7 +146,7 @@ export function sampleConfig() {
       },
       ops: { listen: [{ port: 9464 }] },
     },
-    upstream: { url: 'http://127.0.0.1:8081' },
+    upstreams: [{ name: 'app', targets: [{ url: 'http://127.0.0.1:8081' }] }],
   }
 }
 

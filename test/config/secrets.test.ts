@@ -8,18 +8,18 @@ const variable = (name: string) => `\${${name}}`
 
 t.test('a variable is replaced in any text', async (t) => {
   const set = {
-    'upstream.url': `http://${variable('APP')}:80${variable('PORT')}`,
+    'upstreams.0.targets.0.url': `http://${variable('APP')}:80${variable('PORT')}`,
     'issuers.0.certificate': `${variable('CA')}.pem`,
   }
   const { config } = parseSample({ set, env: { APP: 'localhost', PORT: '81', CA: 'user-ca' } })
-  t.equal(config.upstream.url, 'http://localhost:8081')
+  t.equal(config.upstreams[0]?.targets[0]?.name, 'localhost:8081')
   t.equal(config.issuers.length, 1)
 })
 
 t.test('a variable that is not set is an error that names it, and is not reported twice', async (t) => {
-  const problems = problemsOf(() => parseSample({ set: { 'upstream.url': variable('APP_URL') } }))
+  const problems = problemsOf(() => parseSample({ set: { 'upstreams.0.targets.0.url': variable('APP_URL') } }))
   t.same(problems, [
-    `- Cannot use upstream.url as a text with environment variables: current value is "${variable('APP_URL')}" (the environment variable APP_URL is not set)`,
+    `- Cannot use upstreams[0].targets[0].url as a text with environment variables: current value is "${variable('APP_URL')}" (the environment variable APP_URL is not set)`,
   ])
 })
 
@@ -113,7 +113,7 @@ t.test('no message repeats a secret, wherever it was put', async (t) => {
     ['identity', key, key],
     ['sealingKey', key, key],
     ['doors.certificate.0.serverCertificates.0.key', privateKey, privateKey.split('\n')[1] ?? ''],
-    ['upstream.url', 'http://user:pa55word@localhost/x', 'pa55word'],
+    ['upstreams.0.targets.0.url', 'http://user:pa55word@localhost/x', 'pa55word'],
     ['institution.helpUrl', `ftp://${variable('KEY')}`, key],
     ['logLevel', variable('KEY'), key],
   ]

@@ -27,8 +27,8 @@ const cases: [name: string, path: string, line: string][] = [
   ],
   [
     'a name like no other',
-    'upstream.quux',
-    'upstream.quux as a field: current name is not known (upstream may have url)',
+    'upstreams.0.targets.0.quux',
+    'upstreams[0].targets[0].quux as a field: current name is not known (upstreams[0].targets[0] may have url)',
   ],
   ['a name that is not a word', 'limits.a b', 'limits["a b"] as a field'],
 ]

@@ -3,9 +3,9 @@ import type { ControlMessage } from '../../src/trust/worker-messages.ts'
 
 // Plays a data worker for worker-pool.test.ts: answers calls, and ends in the way a `connections_of` call names.
 
-type Start = { readonly id: string; readonly failToOpen: boolean }
+type Start = { readonly id: string; readonly failToOpen: boolean; readonly failToListen: boolean }
 
-const { id, failToOpen } = workerData as Start
+const { id, failToOpen, failToListen } = workerData as Start
 const port = parentPort
 if (failToOpen) throw new Error(`Cannot open as told: ${id}`)
 
@@ -37,8 +37,12 @@ port?.on('message', (message: ControlMessage) => {
     case 'cut':
       done(2)
       return
+    case 'open_doors':
+      if (failToListen) throw new Error(`Cannot listen as told: ${id}`)
+      done(0)
+      return
     default:
       done(0)
   }
 })
-port?.postMessage({ type: 'ready', addresses: [{ door: id, host: '127.0.0.1', port: 1 }] })
+port?.postMessage({ type: 'ready' })

@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap'
 import { WorkerPool } from '../../src/control-path/worker-pool.ts'
 import type { DirectoryAnswer } from '../../src/trust/directory-answer.ts'
-import type { WorkerCall } from '../../src/trust/worker-messages.ts'
+import type { DoorSocket, WorkerCall } from '../../src/trust/worker-messages.ts'
 import { eventually } from '../helpers/eventually.ts'
 
 const stranger = { user: undefined, certificateRegistered: false } as DirectoryAnswer
@@ -13,6 +13,8 @@ function setUp(
   options: {
     count?: number
     failToOpen?: (start: number) => boolean
+    failToListen?: (start: number) => boolean
+    sockets?: () => Promise<readonly DoorSocket[]>
     firstCalls?: readonly WorkerCall[]
     answer?: () => Promise<DirectoryAnswer>
   } = {},
@@ -20,12 +22,21 @@ function setUp(
   const ended: { id: string; why: string }[] = []
   const audited: unknown[] = []
   const started: { slot: number; id: string }[] = []
+  const given: (readonly DoorSocket[])[] = []
+  let fds = 100
   const pool = new WorkerPool<unknown, unknown>({
     module: new URL('./playing-worker.ts', import.meta.url),
     count: options.count ?? 2,
-    startOf: (slot, id) => {
+    // No descriptors of this process: the playing worker opens nothing.
+    sockets: options.sockets ?? (async () => [{ door: 'certificate', host: '127.0.0.1', port: 1, fd: fds++ }]),
+    startOf: ({ slot, id, sockets }) => {
       started.push({ slot, id })
-      return { id, failToOpen: options.failToOpen?.(started.length) ?? false }
+      given.push(sockets)
+      return {
+        id,
+        failToOpen: options.failToOpen?.(started.length) ?? false,
+        failToListen: options.failToListen?.(started.length) ?? false,
+      }
     },
     answer: options.answer ?? (async () => stranger),
     audit: (notes) => audited.push(...notes.map(({ record }) => record)),
@@ -33,17 +44,38 @@ function setUp(
     firstCalls: () => options.firstCalls ?? [],
   })
   t.teardown(() => pool.stop())
-  return { pool, ended, audited, started }
+  const open = async () => {
+    await pool.start()
+    await pool.open()
+  }
+  /** The newest worker of the pool has opened its doors. */
+  const opened = (id: string) =>
+    eventually(
+      () => started.at(-1)?.id,
+      (newest) => newest === id,
+    ).then(() => pool.call({ type: 'connections_of', loginId: 'ok' }))
+  return { pool, open, opened, ended, audited, started, given }
 }
 
 t.test('calls reach every worker and their answers are put together', async (t) => {
-  const { pool } = setUp(t)
-  await pool.start()
+  const { pool, open } = setUp(t)
+  await open()
   t.equal(pool.running, 2)
-  t.strictSame(pool.addresses.map(({ door }) => door).sort(), ['worker-1', 'worker-2'])
   t.equal(await pool.cut({ by: 'loginId', loginId: 'user01' }, 'certificate_revoked'), 4)
   t.strictSame(await pool.connectionsOf('ok'), [])
 })
+
+t.test(
+  'every worker has sockets of its own; each address is told once, and only when the doors are open',
+  async (t) => {
+    const { pool, given } = setUp(t)
+    await pool.start()
+    t.strictSame(pool.addresses, [])
+    await pool.open()
+    t.strictSame(pool.addresses, [{ door: 'certificate', host: '127.0.0.1', port: 1 }])
+    t.strictSame(given.map(([socket]) => socket?.fd).sort(), [100, 101])
+  },
+)
 
 for (const [how, why] of [
   ['exit', 'exit code 3'],
@@ -53,8 +85,8 @@ for (const [how, why] of [
     `a worker that ends (${how}) is told of and replaced in its slot; calls it had not answered count as done`,
     async (t) => {
       const keys: WorkerCall = { type: 'assertion_keys', privateJwk: '{}', jwks: 'the keys' }
-      const { pool, ended, audited, started } = setUp(t, { count: 1, firstCalls: [keys] })
-      await pool.start()
+      const { pool, open, opened, ended, audited, started, given } = setUp(t, { count: 1, firstCalls: [keys] })
+      await open()
       t.strictSame(await pool.connectionsOf(how), [], 'the call on which it ended')
       await eventually(
         () => ended.length,
@@ -66,10 +98,8 @@ for (const [how, why] of [
         0,
         'nobody is there, nothing is left to cut',
       )
-      await eventually(
-        () => pool.addresses[0]?.door,
-        (door) => door === 'worker-2',
-      )
+      await opened('worker-2')
+      t.not(given[1]?.[0]?.fd, given[0]?.[0]?.fd, 'what it had is closed: the next one gets another duplicate')
       t.strictSame(started, [
         { slot: 0, id: 'worker-1' },
         { slot: 0, id: 'worker-2' },
@@ -84,10 +114,9 @@ for (const [how, why] of [
   )
 }
 
-t.test('one worker’s end leaves the others alone', async (t) => {
-  const { pool, ended } = setUp(t)
-  await pool.start()
-  // Ends both: the call reaches every worker. Only then is the pool empty, and it fills again.
+t.test('all workers that end are replaced', async (t) => {
+  const { pool, open, ended } = setUp(t)
+  await open()
   await pool.call({ type: 'connections_of', loginId: 'exit' })
   await eventually(
     () => ended.length,
@@ -97,40 +126,57 @@ t.test('one worker’s end leaves the others alone', async (t) => {
     () => pool.running,
     (running) => running === 2,
   )
-  await eventually(
-    () =>
-      pool.addresses
-        .map(({ door }) => door)
-        .sort()
-        .join(),
-    (doors) => doors === 'worker-3,worker-4',
-  )
-  t.pass('both slots are filled again')
+  t.strictSame(await pool.call({ type: 'connections_of', loginId: 'ok' }), [[], []])
 })
 
-t.test('a replacement that cannot open its doors is tried again', async (t) => {
-  const { pool, ended } = setUp(t, { count: 1, failToOpen: (start) => start === 2 })
-  await pool.start()
+for (const failure of ['failToOpen', 'failToListen'] as const) {
+  t.test(`a replacement that cannot open its doors (${failure}) is tried again`, async (t) => {
+    const { pool, open, opened, ended } = setUp(t, { count: 1, [failure]: (start: number) => start === 2 })
+    await open()
+    await pool.connectionsOf('exit')
+    await opened('worker-3')
+    t.match(
+      ended.map(({ id }) => id),
+      ['worker-1', 'worker-2'],
+    )
+  })
+
+  t.test(`a first worker that cannot open its doors (${failure}) makes the start fail, with its reason`, async (t) => {
+    const { open, started } = setUp(t, { count: 1, [failure]: () => true })
+    await t.rejects(open(), /Cannot (open|listen) as told: worker-1/)
+    t.equal(started.length, 1, 'and is not tried again')
+  })
+}
+
+t.test('a replacement for which no sockets can be had is tried again', async (t) => {
+  let asked = 0
+  const sockets = async () => {
+    if (++asked === 2) throw new Error('not now')
+    return []
+  }
+  const { pool, open, opened } = setUp(t, { count: 1, sockets })
+  await open()
+  await pool.connectionsOf('exit')
+  await opened('worker-2')
+  t.equal(asked, 3)
+})
+
+t.test('a drain replaces nobody', async (t) => {
+  const { pool, open, ended, started } = setUp(t, { count: 1 })
+  await open()
+  await pool.drain(0)
   await pool.connectionsOf('exit')
   await eventually(
-    () => pool.addresses[0]?.door,
-    (door) => door === 'worker-3',
+    () => ended.length,
+    (count) => count === 1,
   )
-  t.match(
-    ended.map(({ id }) => id),
-    ['worker-1', 'worker-2'],
-  )
-})
-
-t.test('a first worker that cannot open its doors makes the start fail, with its reason', async (t) => {
-  const { pool, started } = setUp(t, { count: 1, failToOpen: () => true })
-  await t.rejects(pool.start(), /Cannot open as told: worker-1/)
-  t.equal(started.length, 1, 'and is not tried again')
+  await t.rejects(pool.open(), /a worker ended/)
+  t.equal(started.length, 1)
 })
 
 t.test('a stop ends the workers and replaces none', async (t) => {
-  const { pool, started } = setUp(t)
-  await pool.start()
+  const { pool, open, started } = setUp(t)
+  await open()
   await pool.stop()
   t.equal(pool.running, 0)
   t.equal(started.length, 2)
@@ -145,8 +191,8 @@ t.test('a worker’s question is answered; a store that does not answer is told 
     [async () => stranger, stranger],
     [away, 'unavailable'],
   ] as const) {
-    const { pool, audited } = setUp(t, { count: 1, answer })
-    await pool.start()
+    const { pool, open, audited } = setUp(t, { count: 1, answer })
+    await open()
     await pool.connectionsOf('ask')
     await eventually(
       () => audited.length,

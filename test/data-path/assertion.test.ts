@@ -25,12 +25,13 @@ const user = {
   role: 'general',
   opinion: { certificate: { thumbprint: 'thumb' } },
 } as unknown as PermittedUser
+const identity = { user, loginMethod: 'certificate' } as const
 
 async function setUp(lifetimeSeconds: number) {
   const clock = new FakeClock()
   const signer = new AssertionSigner({ audience: 'bank', lifetimeSeconds }, clock)
   await signer.use(first.signing)
-  const assertion = new ConnectionAssertion(signer, user, clock)
+  const assertion = new ConnectionAssertion(signer, identity, clock)
   const token = () => assertion.line()?.replace(/^Sekisho-Assertion: (.*)\r\n$/, '$1')
   const verify = (text: string | undefined) =>
     jwtVerify(text ?? '', keys, { audience: 'bank', issuer: 'sekisho', currentDate: new Date(clock.nowMs()) })
@@ -41,7 +42,7 @@ t.test('there is none before a key was given', async (t) => {
   const clock = new FakeClock()
   const assertion = new ConnectionAssertion(
     new AssertionSigner({ audience: 'bank', lifetimeSeconds: 60 }, clock),
-    user,
+    identity,
     clock,
   )
   t.equal(assertion.line(), undefined)
@@ -139,7 +140,7 @@ t.test('the public door’s names no user', async (t) => {
   const clock = new FakeClock()
   const signer = new AssertionSigner({ audience: 'bank', lifetimeSeconds: 60 }, clock)
   await signer.use(first.signing)
-  const { token } = await signer.sign(undefined)
+  const { token } = await signer.sign({ user: undefined, loginMethod: 'password' })
   const { sub, cnf, login_method } = decodeJwt(token)
   t.strictSame({ sub, cnf, login_method }, { sub: undefined, cnf: undefined, login_method: 'password' })
 })

@@ -21,6 +21,7 @@ const plain: ForwardRequest = {
   classes: [],
   framing: { kind: 'none' },
   expectsContinue: false,
+  webSocket: false,
   connectionNominated: [],
 }
 const added: AddedLines = { text: 'Sekisho-Login-Id: user01\r\n', keepForwarded: false, openCookies: undefined }

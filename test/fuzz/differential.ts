@@ -2,9 +2,13 @@ import type { Clock } from '../../src/base/clock.ts'
 import { compareReadings, compareSplit } from './compare-readings.ts'
 import { createNodeReader, type NodeReader } from './node-reading.ts'
 import { readWithOurs } from './our-reading.ts'
-import { createRandom } from './random.ts'
+import { createRandom, type Random } from './random.ts'
+import { randomBodyStream } from './random-body-stream.ts'
 import { canary, cutAtRandom, randomStream } from './random-stream.ts'
 import { seedStreams } from './seed-streams.ts'
+
+/** `heads`: whole messages whose heads are of every kind. `bodies`: plain heads, and bodies of every kind. */
+export type StreamKind = 'heads' | 'bodies'
 
 /** A stream that ours and Node read differently, as small as it could be made. */
 export type Divergence = {
@@ -23,21 +27,29 @@ export type FuzzSummary = {
 
 /**
  * Feeds generated connections to our parser and to Node's until the time is over or the two disagree. The case with
- * number n of a seed is always the same one.
+ * number n of a seed and a kind (default `heads`) is always the same one.
  */
-export function fuzz(options: { seed: number; seconds: number; clock: Clock }): FuzzSummary {
+export function fuzz(options: {
+  seed: number
+  seconds: number
+  clock: Clock
+  kind?: StreamKind
+  /** Number of the first case. Default 0. */
+  firstCase?: number
+}): FuzzSummary {
   const node = createNodeReader()
   const deadlineMs = options.clock.monotonicMs() + options.seconds * 1_000
+  const { firstCase = 0 } = options
   let cases = 0
   let acceptedMessages = 0
   try {
     while (options.clock.monotonicMs() < deadlineMs) {
-      const { difference, accepted, stream } = runCase(options.seed, cases, node)
+      const { difference, accepted, stream } = runCase(firstCase + cases, { ...options, node })
       acceptedMessages += accepted
       cases += 1
       if (difference !== undefined) {
         const smallest = minimise(stream, node)
-        const divergence = { seed: options.seed, caseNumber: cases - 1, ...smallest }
+        const divergence = { seed: options.seed, caseNumber: firstCase + cases - 1, ...smallest }
         return { cases, acceptedMessages, divergence }
       }
     }
@@ -48,18 +60,22 @@ export function fuzz(options: { seed: number; seconds: number; clock: Clock }): 
 }
 
 function runCase(
-  seed: number,
   caseNumber: number,
-  node: NodeReader,
+  run: { seed: number; kind?: StreamKind; node: NodeReader },
 ): { difference: string | undefined; accepted: number; stream: Buffer } {
-  const random = createRandom(seed ^ Math.imul(caseNumber, 0x9e3779b1))
-  const known = seedStreams[caseNumber]
-  const stream = known === undefined ? randomStream(random) : Buffer.from(known.text + canary, 'latin1')
+  const { node } = run
+  const random = createRandom(run.seed ^ Math.imul(caseNumber, 0x9e3779b1))
+  const stream = run.kind === 'bodies' ? randomBodyStream(random) : knownOrRandom(caseNumber, random)
   const whole = readWithOurs([stream])
   const pieces = cutAtRandom(stream, random)
   const difference =
     compareReadings(whole, node.read([stream])) ?? prefixed('in pieces', compareSplit(whole, readWithOurs(pieces)))
   return { difference, accepted: whole.messages.length, stream }
+}
+
+function knownOrRandom(caseNumber: number, random: Random): Buffer {
+  const known = seedStreams[caseNumber]
+  return known === undefined ? randomStream(random) : Buffer.from(known.text + canary, 'latin1')
 }
 
 function prefixed(prefix: string, difference: string | undefined): string | undefined {

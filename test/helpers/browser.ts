@@ -129,6 +129,8 @@ export async function startBrowser(options: {
   readonly rootCa: string
   readonly certificates: readonly BrowserCertificate[]
   readonly choices?: Choices
+  /** Whether it speaks HTTP/2 where the door does. Default true. */
+  readonly http2?: boolean
 }): Promise<TestBrowser> {
   const home = await mkdtemp(join(tmpdir(), 'sekisho-browser-'))
   await fillStore(home, options)
@@ -137,7 +139,9 @@ export async function startBrowser(options: {
     executablePath: chromiumPath,
     headless: true,
     env: { ...process.env, HOME: home, XDG_CONFIG_HOME: join(home, '.config'), XDG_CACHE_HOME: join(home, '.cache') },
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'].concat(
+      options.http2 === false ? ['--disable-http2'] : [],
+    ),
   })
   return {
     browser,

@@ -219,7 +219,10 @@ export type Operator = {
 export type AdminBody = any
 
 /** An operator with these roles. Default `security`. */
-export function operatorOf(gateway: RunningGateway, roles: readonly string[] = ['security']): Operator {
+export function operatorOf(
+  gateway: Pick<RunningGateway, 'operatorsCa' | 'ports'>,
+  roles: readonly string[] = ['security'],
+): Operator {
   const units = roles.map((value) => ({ oid: '2.5.4.11', value }))
   const [country, organization, name] = subjectOf('operator-01') as [never, never, never]
   const certificate = gateway.operatorsCa.issueClient({

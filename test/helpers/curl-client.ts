@@ -5,18 +5,19 @@ import { clientFiles, run } from './openssl-client.ts'
 
 /**
  * Requests of one curl process, each on a connection of its own; curl offers the session of the first one to the
- * second (its session cache lives as long as the process).
+ * second (its session cache lives as long as the process). With `http2` they share one connection where the gateway agrees.
  */
 export async function visitWithCurl(
   visit: Visit,
-  { folder, times = 1 }: { folder: string; times?: number },
+  { folder, times = 1, http2 = false }: { folder: string; times?: number; http2?: boolean },
 ): Promise<Visited[]> {
   const { port, tlsVersion, serverName = 'localhost', path = '/' } = visit
   const client = clientFiles(visit, folder)
   const once = [
-    ...['--silent', '--insecure', '--http1.1', '--include', '--verbose', '--max-time', '10'],
+    ...['--silent', '--insecure', http2 ? '--http2' : '--http1.1', '--include', '--verbose', '--max-time', '10'],
     ...['--resolve', `${serverName}:${port}:127.0.0.1`],
-    ...['--header', `Accept: ${visit.accept ?? 'application/json'}`, '--header', 'Connection: close'],
+    ...['--header', `Accept: ${visit.accept ?? 'application/json'}`],
+    ...(http2 ? [] : ['--header', 'Connection: close']),
     ...(visit.host === undefined ? [] : ['--header', `Host: ${visit.host}`]),
     ...(client === undefined ? [] : ['--cert', client.certificate, '--key', client.key]),
     ...(tlsVersion === undefined ? [] : [`--tlsv${tlsVersion}`, '--tls-max', tlsVersion]),

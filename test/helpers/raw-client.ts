@@ -31,6 +31,9 @@ export type RawOptions = {
   readonly port?: number
 }
 
+/** What of a gateway a client must know. */
+export type RawDoors = Pick<RunningGateway, 'ports' | 'serverCaPem'>
+
 const waitMs = 10_000
 
 export class RawClient {
@@ -43,7 +46,7 @@ export class RawClient {
   #ended = false
   #changed: (() => void)[] = []
 
-  static async connect(gateway: RunningGateway, options: RawOptions = {}): Promise<RawClient> {
+  static async connect(gateway: RawDoors, options: RawOptions = {}): Promise<RawClient> {
     const { door = 'certificate', certificate } = options
     const tcp = connectTcp({ host: '127.0.0.1', port: options.port ?? gateway.ports[door], noDelay: true })
     const socket = connect({

@@ -15,6 +15,7 @@ const names: MetricNames = {
   doors: ['retail', 'public'],
   routes: ['app', 'denied'],
   upstreams: ['app'],
+  targets: [{ upstream: 'app', name: '127.0.0.1:8080' }],
   issuers: ['demo-issuing-ca'],
   serverCertificates: ['retail-localhost'],
   adminRoutes: ['revocations'],
@@ -35,7 +36,7 @@ t.test('every series is there at 0 before anything happened', async (t) => {
   t.strictSame([...families.keys()].sort(), metricTable.map((row) => row.name).sort())
   for (const row of metricTable) {
     t.equal(families.get(row.name)?.type, row.type, row.name)
-    t.match(row.name, row.type === 'counter' ? /^sekisho_[a-z_]+_total$/ : /^sekisho_[a-z_]+(?<!_total)$/)
+    t.match(row.name, row.type === 'counter' ? /^sekisho_[a-z0-9_]+_total$/ : /^sekisho_[a-z0-9_]+(?<!_total)$/)
   }
   for (const door of names.doors) {
     for (const verdict of ['permitted', ...denialReasons]) {
@@ -43,7 +44,7 @@ t.test('every series is there at 0 before anything happened', async (t) => {
     }
   }
   for (const code of Object.keys(faults)) t.equal(sampleValue(body, 'sekisho_faults_total', { code }), 0)
-  const exceptions = new Set(['sekisho_workers', 'sekisho_build_info'])
+  const exceptions = new Set(['sekisho_workers', 'sekisho_build_info', 'sekisho_config_last_reload_successful'])
   const risen = [...families.values()].flatMap((family) =>
     exceptions.has(family.name) ? [] : family.samples.filter((sample) => sample.value !== 0),
   )
@@ -69,6 +70,20 @@ t.test('each call of a worker moves exactly its series', async (t) => {
   worker.upstreamAnswered('app', 0.3)
   worker.upstreamFailed('app', 'upstream_reset')
   worker.upstreamConnections('app', 7, 3)
+  worker.upstreamTarget('app', '127.0.0.1:8080', 'available')
+  worker.upstreamTarget('app', '127.0.0.1:8080', 'ejected')
+  worker.upstreamEjected('app', '127.0.0.1:8080')
+  worker.upstreamQueued('app', 6)
+  worker.connectionProtocol('retail', 'http/1.1')
+  worker.connectionProtocol('retail', 'h2')
+  worker.connectionProtocol('retail', 'h2')
+  worker.http2StreamOpened('retail')
+  worker.http2StreamOpened('retail')
+  worker.http2StreamClosed('retail')
+  worker.http2StreamReset('retail')
+  worker.upgradeOpened('app')
+  worker.upgradeOpened('app')
+  worker.upgradeClosed('app')
   worker.bytesReceived('retail', 100)
   worker.bytesSent('retail', 4_000)
   worker.connectionCut('retail', 'certificate_revoked')
@@ -83,6 +98,9 @@ t.test('each call of a worker moves exactly its series', async (t) => {
   page.control.auditRecorded()
   page.control.auditDropped(3)
   page.control.adminRequestEnded('revocations', 403)
+  page.control.configLoaded(1_700_000_000)
+  page.control.configReloaded('applied')
+  page.control.configReloaded('refused')
   const { body } = await page.render()
   const moved = [...parsePrometheus(body).values()]
     .flatMap((family) => family.samples)
@@ -96,6 +114,11 @@ t.test('each call of a worker moves exactly its series', async (t) => {
     'sekisho_bytes_total{retail,received} 100',
     'sekisho_bytes_total{retail,sent} 4000',
     'sekisho_certificate_days_left{server,retail-localhost} -1',
+    'sekisho_config_loaded_timestamp_seconds{} 1700000000',
+    'sekisho_config_reloads_total{applied} 1',
+    'sekisho_config_reloads_total{refused} 1',
+    'sekisho_connections_by_version_total{retail,http1} 1',
+    'sekisho_connections_by_version_total{retail,http2} 2',
     'sekisho_connections_open{retail} 1',
     'sekisho_connections_total{retail} 2',
     'sekisho_cuts_total{retail,certificate_revoked} 1',
@@ -106,6 +129,8 @@ t.test('each call of a worker moves exactly its series', async (t) => {
     'sekisho_handshake_duration_seconds_sum{retail} 0.004',
     'sekisho_handshakes_total{retail,completed} 1',
     'sekisho_handshakes_total{retail,timeout} 1',
+    'sekisho_http2_resets_total{retail} 1',
+    'sekisho_http2_streams_open{retail} 1',
     'sekisho_request_duration_seconds_count{app} 2',
     'sekisho_request_duration_seconds_sum{app} 3.02',
     'sekisho_requests_total{app,2xx} 1',
@@ -114,11 +139,16 @@ t.test('each call of a worker moves exactly its series', async (t) => {
     'sekisho_revocation_entries{demo-issuing-ca} 12',
     'sekisho_revocations_applied_total{} 2',
     'sekisho_sessions_resumed_total{retail} 1',
+    'sekisho_upgrades_open{app} 1',
+    'sekisho_upgrades_total{app} 2',
     'sekisho_upstream_connections{app,idle} 3',
     'sekisho_upstream_connections{app,in_use} 7',
+    'sekisho_upstream_ejections_total{app,127.0.0.1:8080} 1',
     'sekisho_upstream_failures_total{app,upstream_reset} 1',
+    'sekisho_upstream_queue{app} 6',
     'sekisho_upstream_response_seconds_count{app} 1',
     'sekisho_upstream_response_seconds_sum{app} 0.3',
+    'sekisho_upstream_target_state{app,127.0.0.1:8080,ejected} 1',
     'sekisho_verdicts_total{retail,certificate_revoked} 1',
     'sekisho_worker_restarts_total{} 1',
     'sekisho_workers{} 1',
@@ -136,10 +166,14 @@ t.test('names unknown at start never throw and are counted', async (t) => {
   worker.upstreamAnswered('nowhere', 1)
   worker.upstreamConnections('nowhere', 1, 1)
   worker.upstreamFailed('app', 'head_malformed')
+  worker.upstreamQueued('nowhere', 1)
+  worker.upgradeOpened('nowhere')
+  worker.http2StreamOpened('nowhere')
+  worker.connectionProtocol('nowhere', 'h2')
   page.control.revocationEntries('nobody', 1)
   page.control.adminRequestEnded('nowhere', 200)
   const { body } = await page.render()
-  t.equal(sampleValue(body, 'sekisho_metrics_lost_total'), 8)
+  t.equal(sampleValue(body, 'sekisho_metrics_lost_total'), 12)
 })
 
 t.test('counters of a worker that died are kept, its gauges are dropped', async (t) => {

@@ -9,6 +9,7 @@ import type { Log } from '../../src/observe/log.ts'
 import { createMetricLayout } from '../../src/observe/metric-table.ts'
 import { createMetrics } from '../../src/observe/metrics-page.ts'
 import { type OpsListenerOptions, type Readiness, startOpsListener } from '../../src/observe/ops-listener.ts'
+import { addressOf, bindSocket } from '../../src/supervise/socket-handle.ts'
 import { parsePrometheus } from './parse-prometheus.ts'
 
 const run = promisify(execFile)
@@ -144,4 +145,15 @@ t.test('several addresses, also IPv6; closing ends connections at once', async (
   t.equal(stdout, 'ok\n')
   await Promise.all([once(idle, 'close'), listener.close()])
   await t.rejects(run('curl', ['-s', '--max-time', '5', `http://[::1]:${second?.port}/livez`]))
+})
+
+t.test('a socket that somebody else bound is listened on, and closed with the listener', async (t) => {
+  const handle = bindSocket(loopback)
+  const bound = addressOf(handle)
+  const { listener, curl } = await start(t, { handles: [handle] })
+  t.match(listener.addresses, [{ port: bound.port }])
+  t.equal((await curl('/livez')).status, 200)
+  await listener.close()
+  const again = bindSocket(bound)
+  again.close()
 })

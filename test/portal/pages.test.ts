@@ -5,7 +5,7 @@ import t from 'tap'
 import { type FaultCode, faults } from '../../src/base/errors.ts'
 import type { DenialPageInput } from '../../src/data-path/ports.ts'
 import { pageContentSecurityPolicy, pageHeaders } from '../../src/portal/page-style.ts'
-import { createPages, faultPageStatus } from '../../src/portal/pages.ts'
+import { createPages, faultPageOf } from '../../src/portal/pages.ts'
 import { textsEn } from '../../src/portal/texts-en.ts'
 import { textsJa } from '../../src/portal/texts-ja.ts'
 import { denialReasons, denialStatus, deny, type PresentedCertificate } from '../../src/trust/denial.ts'
@@ -67,13 +67,16 @@ t.test('every fault code, in both languages', async (t) => {
     for (const [language, texts] of [['ja', textsJa] as const, ['en', textsEn] as const]) {
       const page = pages.fault({ code, requestId, acceptLanguage: language, accept: 'text/html' })
       t.equal(page.status, faults[code].status, code)
-      t.match(page.body, `<h1>${texts.fault[faultPageStatus(code)].title}</h1>`)
+      t.match(page.body, `<h1>${texts.fault[faultPageOf(code)].title}</h1>`)
       t.equal(page.body.split(`>${requestId}<`).length, 3)
       t.notMatch(page.body, /\{self\}|\{name\}|undefined|\0/)
     }
   }
-  t.equal(faultPageStatus('upstream_response_timeout'), 504)
-  t.equal(faultPageStatus('head_too_large'), 431)
+  t.equal(faultPageOf('upstream_response_timeout'), 504)
+  t.equal(faultPageOf('head_too_large'), 431)
+  t.equal(faultPageOf('upstream_too_busy'), 503)
+  t.equal(faultPageOf('upstream_unavailable'), 'upstream_unavailable', 'not just busy')
+  t.equal(faultPageOf('http2_flood'), 400, 'never shown, but there')
 })
 
 t.test(
@@ -145,6 +148,16 @@ t.test('R13: "choose another certificate" leads to every authority of the door b
     const { body } = pages.denial(input({ denial: deny(reason, '') }))
     t.equal(links(body).length, reason === 'trust_data_stale' ? 0 : 4, reason)
   }
+})
+
+t.test('who has chosen no certificate is led to where the browser asks, from the public door too', async (t) => {
+  const missing = input({ denial: deny('certificate_missing', ''), authority: 'login.test' })
+  const { body } = pages.denial(missing)
+  t.match(body, `<a class="button primary" href="https://login.test:8443/">${textsJa.words.chooseOne}</a>`)
+  t.match(body, textsJa.words.chooseOneNote)
+  t.notMatch(body, textsJa.words.chooseAnother)
+  t.match(body, `「${textsJa.words.chooseOne}」`, 'the steps name the button')
+  t.match(body, `“${textsEn.words.chooseOne}”`)
 })
 
 t.test('R9: an expired certificate leads to the issue page, if there is one', async (t) => {

@@ -1,16 +1,16 @@
 // Goal: both tables of texts are whole, keep to the vocabulary and say the same things. Method: walk every string of both.
 import t from 'tap'
-import { faultStatuses, type PageText, type PortalTexts } from '../../src/portal/portal-texts.ts'
+import { faultPages, type PageText, type PortalTexts } from '../../src/portal/portal-texts.ts'
 import { textsEn } from '../../src/portal/texts-en.ts'
 import { textsJa } from '../../src/portal/texts-ja.ts'
 import { denialReasons } from '../../src/trust/denial.ts'
 
 const japanese = /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u
 
-t.test('every reason and every status has a heading, what happened and a next step, in both languages', async (t) => {
+t.test('every reason and every fault has a heading, what happened and a next step, in both languages', async (t) => {
   for (const texts of [textsJa, textsEn]) {
     t.same(Object.keys(texts.denial), denialReasons, 'no reason more or less')
-    t.same(Object.keys(texts.fault), faultStatuses.map(String), 'no status more or less')
+    t.same(Object.keys(texts.fault), faultPages.map(String), 'no fault more or less')
     for (const page of pagesOf(texts)) {
       t.ok(page.title.length > 0 && page.happened.length > 0 && page.steps.length > 0, page.title)
     }

@@ -52,6 +52,7 @@ const advisories: Readonly<Record<string, readonly string[]>> = {
     'CVE-2024-45410',
     'CVE-2026-26308',
   ],
+  'HTTP/2 abuse': ['CVE-2023-44487', 'CVE-2024-27983', 'CVE-2025-59465'],
   'desync and smuggling': [
     'CVE-2023-30589',
     'CVE-2024-27982',

@@ -1,5 +1,5 @@
 // Goal: the first four of the six invariants of the design, each under its name; the other two need connections
-// (behavior/revoked-client-is-cut-while-streaming, behavior/revoked-stays-revoked).
+// (behavior/revoked-client-is-cut-while-streaming and its twins for HTTP/2, WebSockets and two workers; behavior/revoked-stays-revoked).
 // Method: fakes that look at what is true at the moment they are called, a race between two real threads over the shared
 // index, and a reading of the source for what may not be there.
 import { readdirSync, readFileSync } from 'node:fs'
@@ -158,6 +158,17 @@ t.test('3. one function judges: router, admin and portal never decide trust', as
   t.notOk(isPermit({ ...permit }), 'a copy of a permit is none')
   t.notOk(isPermit(Object.create(Object.getPrototypeOf(permit))), 'nor is a look-alike')
   t.notOk(isPermit({ kind: 'permit', candidate: undefined, user: undefined, judgedGeneration: 0 }))
+})
+
+t.test('3. every version of HTTP has its requests judged in one place before anything of them is sent', async (t) => {
+  const files = readdirSync(join(source, 'data-path'), { encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+  const using = (text: string) =>
+    files.filter((file) => readFileSync(join(source, 'data-path', file), 'utf8').includes(text)).sort()
+  const versions = ['http1-connection.ts', 'http2-stream.ts']
+  t.strictSame(using('new Exchange('), versions, 'who can send a request to an application')
+  t.strictSame(using('= openRequest('), versions, 'asks first')
+  t.strictSame(using('judgeAgain('), ['open-request.ts'], 'where it is judged')
+  t.strictSame(using('new PermittedClient('), ['client-connection.ts'], 'who can vouch for a client')
 })
 
 t.test('4. unknown, unreadable or too stale means deny', async (t) => {

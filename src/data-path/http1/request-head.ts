@@ -24,8 +24,8 @@ export type RequestHead = {
   readonly persistent: boolean
   /** The client waits for 100 (Continue) before it sends the body. False where there is no body to wait for. */
   readonly expectsContinue: boolean
-  /** A GET without body asks for another protocol, that is neither h2c nor TLS (RFC 9110 7.8). */
-  readonly upgrade: boolean
+  /** A GET without body asks for WebSocket (RFC 6455 4.1), the one protocol that is switched to. */
+  readonly webSocket: boolean
   /** Lower-case names nominated by Connection as hop-by-hop, without `close` and `keep-alive`. */
   readonly connectionNominated: readonly string[]
   /** Bytes of the head from `start`, with the empty line at its end and one that may precede it (RFC 9112 2.2). */
@@ -75,7 +75,7 @@ export function parseRequestHead(
     framing,
     persistent: line.minorVersion === 1 ? !found.close : found.keepAlive,
     expectsContinue: found.expectation !== undefined && line.minorVersion === 1 && hasBody(framing),
-    upgrade: found.upgradeProtocol !== undefined && wantsUpgrade(found, line.method, line.minorVersion),
+    webSocket: found.upgradeProtocol !== undefined && wantsWebSocket(found, line.method, line.minorVersion),
     connectionNominated: found.nominated,
     byteLength: from - start + window.end,
   }
@@ -110,16 +110,14 @@ function checkRequestFields(found: HeadFields, minorVersion: 0 | 1): HeadFault |
   return undefined
 }
 
-function wantsUpgrade(found: HeadFields, method: string, minorVersion: 0 | 1): boolean {
-  const protocol = found.upgradeProtocol ?? ''
+function wantsWebSocket(found: HeadFields, method: string, minorVersion: 0 | 1): boolean {
   return (
     minorVersion === 1 &&
     method === 'GET' &&
     !found.chunked &&
     found.contentLengthBytes === undefined &&
     found.nominated.includes('upgrade') &&
-    /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(protocol) &&
-    protocol.toLowerCase() !== 'h2c'
+    found.upgradeProtocol?.toLowerCase() === 'websocket'
   )
 }
 

@@ -21,6 +21,8 @@ const usualLine = new RegExp(`${token} ${path}(?:${query})? HTTP\\/1\\.[01]\\r\\
 // ` HTTP/1.1` and CRLF.
 const versionLength = 11
 const anyLine = new RegExp(`^(${token}) ([!-~\\x80-\\xff]+) (HTTP\\/[0-9]\\.[0-9])\\r\\n`)
+const originForm = new RegExp(`^${path}(?:${query})?$`)
+const hostAndPort = /^(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/
 const absoluteTarget = new RegExp(`^https?:\\/\\/([^\\/?]*)(${path})?(${query})?$`, 'i')
 
 /**
@@ -42,6 +44,16 @@ export function readRequestLine(text: string, limits: HeadLimits): RequestLine |
     minorVersion: text[end - 3] === '1' ? 1 : 0,
     end,
   }
+}
+
+/** Whether `target` is a path with an optional query (RFC 9112 3.2.1), in the bytes this gateway lets through. */
+export function isOriginForm(target: string): boolean {
+  return originForm.test(target)
+}
+
+/** Whether `text` is a host with an optional port, as Host and `:authority` must be; no user information. */
+export function isAuthority(text: string): boolean {
+  return hostAndPort.test(text)
 }
 
 /** Absolute form, asterisk form, and naming what is wrong with every other line. */

@@ -21,12 +21,13 @@ const neverTrailing: ReadonlySet<string> = new Set([
   'www-authenticate',
 ])
 
-/** Judges one trailer field by its name. Framing fields and Host refuse: they exist in trailers only to deceive. */
+/**
+ * Judges one trailer field by its name. Framing fields and Host refuse: they exist in trailers only to deceive. So does Connection,
+ * which some readers obey even there.
+ */
 export function judgeTrailer(name: string): TrailerVerdict {
   const kind = classifyField(name)
-  if (kind === fieldClass.contentLength || kind === fieldClass.transferEncoding || kind === fieldClass.host) {
-    return 'refuse'
-  }
+  if (kind >= fieldClass.host && kind <= fieldClass.connection) return 'refuse'
   if (kind !== fieldClass.other && kind !== fieldClass.date && kind !== fieldClass.server) return 'drop'
   const lower = name.toLowerCase()
   return neverTrailing.has(lower) || lower.startsWith('content-') || lower.startsWith('if-') ? 'drop' : 'keep'

@@ -8,12 +8,12 @@ export type StateLock = { release(): void }
 
 /**
  * Makes the state folder (mode 0700) and takes it for this process alone. Throws `state_folder_locked`, naming the process
- * that holds it.
+ * that holds it, or the one given as `holderPid` by then: the one to end if the folder is to be free.
  *
  * The lock is SQLite's exclusive lock on an empty file: the kernel lets go of it when the process ends, however it ends, so
  * there is no stale lock to take over. The file `lock.pid` only tells people who it is.
  */
-export function lockStateFolder(folder: string): StateLock {
+export function lockStateFolder(folder: string, { holderPid = process.pid } = {}): StateLock {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const lock = new DatabaseSync(join(folder, 'lock.db'), { timeout: 0 })
   const holderFile = join(folder, 'lock.pid')
@@ -27,7 +27,7 @@ export function lockStateFolder(folder: string): StateLock {
       cause: error,
     })
   }
-  writeFileSync(holderFile, `${process.pid}\n`, { mode: 0o600 })
+  writeFileSync(holderFile, `${holderPid}\n`, { mode: 0o600 })
   return { release: () => lock.close() }
 }
 

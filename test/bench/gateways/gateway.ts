@@ -17,6 +17,14 @@ export type Site = {
   readonly processes: OwnProcesses
   /** Whether it writes an access log to a file in its folder. */
   readonly accessLog: boolean
+  /** Whether nginx and HAProxy offer HTTP/2 beside HTTP/1.1; Sekisho always does, http-proxy never. */
+  readonly http2: boolean
+  /** Data workers of Sekisho; the others have one process or thread. */
+  readonly workers: number
+  /** Client connections it must be able to hold. */
+  readonly connectionsMax: number
+  /** Whether nginx reads whole bodies before it passes them on, as it does unless told otherwise; no other gateway does. */
+  readonly buffering: boolean
 }
 
 export type RunningGateway = {

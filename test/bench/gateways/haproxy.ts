@@ -12,7 +12,8 @@ export async function startHaproxy(site: Site): Promise<RunningGateway> {
   const configuration = `
 global
   nbthread 1
-  maxconn 4096
+  maxconn ${site.connectionsMax}
+  no strict-limits
   tune.ssl.cachesize 0
 
 defaults
@@ -23,7 +24,7 @@ defaults
   timeout http-keep-alive 300s
 
 frontend door
-  bind 127.0.0.1:${port} backlog 1024 ssl crt ${serverFile} ca-file ${clientIssuersFile} verify required curves X25519:P-256 ssl-min-ver TLSv1.2 no-tls-tickets
+  bind 127.0.0.1:${port} backlog 1024 ssl crt ${serverFile} ca-file ${clientIssuersFile} verify required curves X25519:P-256 ssl-min-ver TLSv1.2 no-tls-tickets${site.http2 ? ' alpn h2,http/1.1' : ''}
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Forwarded-Proto https
   http-request set-header X-Client-Serial %[ssl_c_serial,hex]

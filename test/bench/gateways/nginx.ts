@@ -12,7 +12,7 @@ export async function startNginxGateway(site: Site): Promise<RunningGateway> {
   access_log ${site.accessLog ? `${join(folder, 'access.log')} combined buffer=64k flush=1s` : 'off'};
   upstream application { server 127.0.0.1:${site.upstreamPort}; keepalive 256; keepalive_requests 1000000000; }
   server {
-    listen 127.0.0.1:${port} ssl backlog=1024;
+    listen 127.0.0.1:${port} ssl${site.http2 ? ' http2' : ''} backlog=1024;
     server_name localhost;
     ssl_certificate ${site.pki.serverCertificateFile};
     ssl_certificate_key ${site.pki.serverKeyFile};
@@ -23,6 +23,9 @@ export async function startNginxGateway(site: Site): Promise<RunningGateway> {
     ssl_ecdh_curve X25519:prime256v1;
     ssl_session_cache off;
     ssl_session_tickets off;
+    client_max_body_size 0;
+    proxy_buffering ${site.buffering ? 'on' : 'off'};
+    proxy_request_buffering ${site.buffering ? 'on' : 'off'};
     location / {
       proxy_pass http://application;
       proxy_http_version 1.1;
@@ -35,7 +38,14 @@ export async function startNginxGateway(site: Site): Promise<RunningGateway> {
       proxy_set_header X-Client-Dn $ssl_client_s_dn;
     }
   }`
-  const options = { folder, port, cores: site.gatewayCores, processes: site.processes, what: 'nginx' }
+  const options = {
+    folder,
+    port,
+    cores: site.gatewayCores,
+    processes: site.processes,
+    connectionsMax: site.connectionsMax,
+    what: 'nginx',
+  }
   const started = await startNginx(http, options)
   return {
     name: 'nginx',

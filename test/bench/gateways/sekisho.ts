@@ -52,12 +52,18 @@ export function buildConfiguration(site: Site, own: { folder: string; port: numb
       ],
       ops: { listen: [{ host: '127.0.0.1', port: own.opsPort }] },
     },
-    upstream: { url: `http://127.0.0.1:${site.upstreamPort}` },
+    upstreams: [{ name: 'app', targets: [{ url: `http://127.0.0.1:${site.upstreamPort}` }] }],
+    workers: site.workers,
     directory: 'none',
     certificates: { mustBeRegistered: false },
     ...(site.accessLog ? { accessLog: { file: join(own.folder, 'access.log') } } : {}),
     logLevel: 'warn',
-    limits: { keepAliveIdleTimeoutMs: 300_000, drainTimeoutMs: 500 },
+    limits: {
+      keepAliveIdleTimeoutMs: 300_000,
+      drainTimeoutMs: 500,
+      connectionsMax: Math.max(20_000, site.connectionsMax),
+      bodyBytesMax: 2 ** 33,
+    },
   }
 }
 

@@ -113,12 +113,17 @@ t.test('trailers that may not stand there are dropped, identity above all', asyn
     'Authorization',
     'Content-Type',
     'If-Match',
-    'Connection',
     'TE',
     'Expect',
   ]
   for (const name of names) {
     t.strictSame(read(chunked, [Buffer.from(`0\r\n${name}: x\r\nX-Sum: 1\r\n\r\n`)]).trailers, ['X-Sum', '1'], name)
+  }
+})
+
+t.test('trailers that some readers take for framing are refused', async (t) => {
+  for (const name of ['Content-Length', 'Transfer-Encoding', 'Host', 'Connection', 'proxy-connection']) {
+    t.equal(read(chunked, [Buffer.from(`0\r\n${name}: close\r\n\r\n`)]).fault, 'body_malformed', name)
   }
 })
 

@@ -45,7 +45,7 @@ t.test('a browser-like head is read field by field, in order, values trimmed', a
     framing: { kind: 'length', bytes: 5 },
     persistent: true,
     expectsContinue: false,
-    upgrade: false,
+    webSocket: false,
     connectionNominated: [],
     byteLength: text.length,
   })
@@ -138,8 +138,8 @@ t.test('Expect', async (t) => {
   t.equal(faultOf(head('Expect: wonders\r\n')), 'expectation_unknown')
 })
 
-t.test('Upgrade counts only for a bare GET of HTTP/1.1, and never for h2c', async (t) => {
-  const upgrade = (text: string) => accepted(text).upgrade
+t.test('a switch to WebSocket counts only for a bare GET of HTTP/1.1, and there is no other switch', async (t) => {
+  const upgrade = (text: string) => accepted(text).webSocket
   const fields = 'Host: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n'
   t.equal(upgrade(`GET / HTTP/1.1\r\n${fields}\r\n`), true)
   t.equal(upgrade(`POST / HTTP/1.1\r\n${fields}\r\n`), false)
@@ -148,6 +148,7 @@ t.test('Upgrade counts only for a bare GET of HTTP/1.1, and never for h2c', asyn
   t.equal(upgrade('GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n'), false, 'not nominated')
   t.equal(upgrade('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: H2C\r\n\r\n'), false)
   t.equal(upgrade('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: TLS/1.0\r\n\r\n'), false)
+  t.equal(upgrade('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n'), true)
   t.equal(upgrade('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket, h2c\r\n\r\n'), false)
 })
 

@@ -11,7 +11,7 @@ import { parseConfig } from '../../../src/config/load-config.ts'
 import { demoConfigText } from '../../../src/demo/demo-config.ts'
 import { demoPasswords } from '../../../src/demo/demo-people.ts'
 import { ensureDemoPki } from '../../../src/demo/demo-pki.ts'
-import { createPages, faultPageStatus } from '../../../src/portal/pages.ts'
+import { createPages, faultPageOf } from '../../../src/portal/pages.ts'
 import { textsEn } from '../../../src/portal/texts-en.ts'
 import { textsJa } from '../../../src/portal/texts-ja.ts'
 import { type DenialReason, denialReasons, deny } from '../../../src/trust/denial.ts'
@@ -51,7 +51,7 @@ t.teardown(async () => {
 /** A browser of this subtest, closed with it. */
 async function browserWith(
   st: Test,
-  options: { certificates: readonly BrowserCertificate[]; choices?: Choices },
+  options: { certificates: readonly BrowserCertificate[]; choices?: Choices; http2?: boolean },
 ): Promise<TestBrowser> {
   const authorities = [demo.authority.certificate, demo.authority.alternate]
   const browser = await startBrowser({ policy, authorities, rootCa: pki.files.rootCa, ...options })
@@ -83,6 +83,33 @@ async function seeTick(page: Page): Promise<void> {
   await eventually(() => state.textContent(), isNext)
 }
 
+/** Resolves when the exchange rate feed of the open page has shown the next rates. */
+async function seeRates(page: Page): Promise<void> {
+  await page.locator('#ticker-state:not(.off):not(:empty)').waitFor()
+  const time = () => page.locator('#ticker-time').textContent()
+  const before = await time()
+  await eventually(time, (text) => text !== before)
+}
+
+for (const protocol of ['h2', 'http/1.1'] as const) {
+  t.test(`the top page with its events feed and its WebSocket works over ${protocol}`, async (st) => {
+    const pc = await browserWith(st, { certificates: [certificateOf('user01')], http2: protocol === 'h2' })
+    const page = await pc.open()
+    const complaints: string[] = []
+    page.on('console', (message) => complaints.push(message.text()))
+    page.on('pageerror', (error) => complaints.push(error.message))
+    const sockets: string[] = []
+    page.on('websocket', (socket) => sockets.push(socket.url()))
+    await logIn(page, 'user01')
+    const spoken = "performance.getEntriesByType('navigation')[0].nextHopProtocol"
+    st.equal(await page.evaluate(spoken), protocol)
+    await Promise.all([seeTick(page), seeRates(page)])
+    st.same(sockets, [`wss://${demo.authority.certificate}/ticker`])
+    st.same(complaints, [], 'nothing that the page’s policy forbids')
+    st.match(await lookAtPage(page, `top-${protocol.replace('/', '-')}`), { fits })
+  })
+}
+
 t.test(
   'a certificate-mode user logs in: the login ID stands there, only the password is asked (R1, R24)',
   async (st) => {
@@ -105,7 +132,7 @@ t.test(
       await page.keyboard.press('Enter')
       await page.getByText('user01', { exact: true }).waitFor()
       st.match(await page.title(), '佐々木 恵')
-      await seeTick(page)
+      await Promise.all([seeTick(page), seeRates(page)])
       st.match(await lookAtPage(page, 'top'), { language: locale.slice(0, 2), fits })
 
       const [cookie] = (await page.context().cookies()).filter(({ name }) => name === 'BANKSESSION')
@@ -198,7 +225,7 @@ t.test('a user without a certificate is told the usual causes and led to the iss
     'the other language, without script',
   )
   await page.getByRole('link', { name: textsJa.words.thisLanguage }).click()
-  await page.getByRole('link', { name: textsJa.words.chooseAnother }).click()
+  await page.getByRole('link', { name: textsJa.words.chooseOne }).click()
   await page.waitForURL(alternate)
   st.equal(await page.locator(`a[href="${door}"]:visible`).count(), 1, 'and back, where the browser asks again')
   await page.getByRole('link', { name: textsJa.words.issue }).click()
@@ -269,16 +296,18 @@ t.test('a revocation cuts the open page of its user; another user stays connecte
   const page = await (await browserWith(st, { certificates: [certificateOf('user02')] })).open()
   await logIn(other, 'user01')
   await logIn(page, 'user02')
-  await Promise.all([seeTick(other), seeTick(page)])
+  await Promise.all([seeTick(other), seeTick(page), seeRates(other), seeRates(page)])
 
   st.match(await demo.command('revoke', '--login-id', 'user02', '--apply'), 'Revoked 1 certificate')
   await page.locator('#feed-state.off').waitFor()
+  await page.locator('#ticker-state.off').waitFor()
+  await page.getByText('切断されました').waitFor()
   await page.getByText('接続が終了しました').waitFor()
   st.match(await lookAtPage(page, 'top-after-revocation'), { fits })
   await page.reload()
   st.match(await page.title(), titleOf('certificate_revoked', 'ja-JP'))
 
-  await seeTick(other)
+  await Promise.all([seeTick(other), seeRates(other)])
   await other.reload()
   await other.getByText('user01', { exact: true }).waitFor()
 })
@@ -360,7 +389,7 @@ function ownPages(locale: string): [name: string, body: string][] {
     const page = pages.denial({ ...request, ...where, denial: deny(reason, '', certificate) })
     return [`own-${reason}`, page.body]
   })
-  const codes = new Map(Object.keys(faults).map((code) => [faultPageStatus(code as FaultCode), code as FaultCode]))
+  const codes = new Map(Object.keys(faults).map((code) => [faultPageOf(code as FaultCode), code as FaultCode]))
   for (const [status, code] of codes) shown.push([`own-${status}`, pages.fault({ ...request, code }).body])
   return shown
 }

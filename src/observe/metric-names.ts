@@ -1,0 +1,37 @@
+import type { GatewayConfig } from '../config/gateway-config.ts'
+import type { MetricNames } from './metric-table.ts'
+
+/** Routes that stand in no configuration: the gateway's own pages, and requests that no route took. */
+const builtInRoutes = ['own', 'refused']
+
+/** The names of a configuration as metrics show them; what it does not say is given beside it. */
+export function nameMetrics(config: GatewayConfig, others: Pick<MetricNames, 'adminRoutes' | 'build'>): MetricNames {
+  const { certificate, public: publicDoor } = config.doors
+  return {
+    doors: [...certificate.map(({ name }) => name), ...(publicDoor === undefined ? [] : [publicDoor.name])],
+    routes: [...config.routes.map(({ name }) => name), ...builtInRoutes],
+    upstreams: config.upstreams.map(({ name }) => name),
+    targets: config.upstreams.flatMap(({ name, targets }) =>
+      targets.map((target) => ({ upstream: name, name: target.name })),
+    ),
+    issuers: config.issuers.map(({ name }) => name),
+    serverCertificates: nameServerCertificates(config).map(({ name }) => name),
+    adminRoutes: [...others.adminRoutes, 'none'],
+    build: others.build,
+  }
+}
+
+/** Every server certificate under the name of its door, numbered where a door has several. */
+export function nameServerCertificates({ doors }: GatewayConfig): { name: string; certificatePem: string }[] {
+  const served = [
+    ...doors.certificate,
+    ...(doors.public === undefined ? [] : [doors.public]),
+    ...(doors.admin === undefined ? [] : [{ name: 'admin', serverCertificates: doors.admin.serverCertificates }]),
+  ]
+  return served.flatMap(({ name, serverCertificates }) =>
+    serverCertificates.map(({ certificatePem }, position) => ({
+      name: serverCertificates.length === 1 ? name : `${name}-${position}`,
+      certificatePem,
+    })),
+  )
+}
