@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { eventually } from '../helpers/eventually.ts'
+import { reset } from '../helpers/faults/reset.ts'
 import { webSocketRoads } from '../helpers/web-socket.ts'
 import { type Ends, WebSocketSetting } from './websocket-ends.ts'
 
@@ -64,7 +65,7 @@ const fates: Readonly<Record<string, { end(ends: Ends): void; outcome: Record<'h
     outcome: { 'http/1.1': 'answered', h2: 'answered' },
   },
   'the application resets': {
-    end: ({ side }) => side.socket.resetAndDestroy(),
+    end: ({ side }) => reset(side.socket),
     outcome: { 'http/1.1': 'upstream_reset', h2: 'upstream_reset' },
   },
   'nobody says anything': {

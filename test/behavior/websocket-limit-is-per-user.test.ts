@@ -5,6 +5,7 @@ import type { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { operatorOf } from '../helpers/clients.ts'
 import { eventually } from '../helpers/eventually.ts'
+import { reset } from '../helpers/faults/reset.ts'
 import { Http2Client } from '../helpers/http2-client.ts'
 import { UpgradeRefused, webSocketRoads } from '../helpers/web-socket.ts'
 import { assertTalking, type Ends, type OpenOptions, WebSocketSetting } from './websocket-ends.ts'
@@ -60,7 +61,7 @@ t.test('a place is free again when one side has left', async (t) => {
     ({ tunnel }: Ends) => tunnel.destroy(),
     ({ tunnel }: Ends) => tunnel.end(),
     ({ side }: Ends) => side.socket.end(),
-    ({ side }: Ends) => side.socket.resetAndDestroy(),
+    ({ side }: Ends) => reset(side.socket),
   ]) {
     const all = await assertFree(t, 'before')
     for (const ends of all) end(ends)

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import type { WebSocket } from 'ws'
 import { eventually } from '../helpers/eventually.ts'
+import { reset } from '../helpers/faults/reset.ts'
 import { Http2Client } from '../helpers/http2-client.ts'
 import { acceptWebSocket, serveWebSocket, TestUpstream, type UpgradedSide } from '../helpers/upstream.ts'
 import {
@@ -259,13 +260,13 @@ for (const over of webSocketRoads) {
     await eventually(() => left.side.ended || left.side.socket.destroyed, Boolean)
     left.side.socket.end()
     t.pass('the application hears that the client has gone')
-    const reset = await openEnds(over)
-    reset.side.socket.resetAndDestroy()
+    const broken = await openEnds(over)
+    reset(broken.side.socket)
     // The client may keep its own side of a TCP connection open; a reset stream is reset for both.
-    if (over === 'h2') t.not(await reset.tunnel.closed, 0, 'the stream is reset, not ended')
-    else await eventually(() => reset.tunnel.ended || reset.tunnel.stream.destroyed, Boolean)
+    if (over === 'h2') t.not(await broken.tunnel.closed, 0, 'the stream is reset, not ended')
+    else await eventually(() => broken.tunnel.ended || broken.tunnel.stream.destroyed, Boolean)
     t.pass('the client hears that the application has gone')
-    reset.tunnel.destroy()
+    broken.tunnel.destroy()
   })
 
   t.test(`two programs talk, over ${over}`, async (t) => {

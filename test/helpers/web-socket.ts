@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
+import { reset } from './faults/reset.ts'
 import { connectDoor, type Doors, Http2Client } from './http2-client.ts'
 import type { RawOptions } from './raw-client.ts'
 import { webSocketAccept } from './upstream.ts'
@@ -139,7 +140,7 @@ async function openOverHttp1(gateway: Doors, options: UpgradeOptions): Promise<T
     throw new UpgradeRefused(status, body.toString())
   }
   if (answer['sec-websocket-accept'] !== webSocketAccept(key)) throw new Error('Sec-WebSocket-Accept is wrong')
-  return new Tunnel(socket, { headers: answer, closed, release: () => tcp.resetAndDestroy() })
+  return new Tunnel(socket, { headers: answer, closed, release: () => reset(tcp, socket.writableEnded) })
 }
 
 /** Reads up to the empty line and not a byte more. */
