@@ -5,6 +5,9 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { CommandTools } from './run-command.ts'
 
+/** What a running gateway obeys. */
+const gatewaySignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const
+
 /** `serve` and `demo`: the gateway itself, which has an entry of its own (`src/main.ts`). */
 export function addGatewayCommands(program: Command, tools: CommandTools): void {
   program
@@ -29,11 +32,9 @@ async function runGateway(args: readonly string[], { context, setExitCode }: Com
   }
   const child = spawn(process.execPath, argv, { stdio: 'inherit' })
   const forward = (signal: NodeJS.Signals) => void child.kill(signal)
-  process.on('SIGTERM', forward)
-  process.on('SIGINT', forward)
+  for (const signal of gatewaySignals) process.on(signal, forward)
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
-  process.off('SIGTERM', forward)
-  process.off('SIGINT', forward)
+  for (const signal of gatewaySignals) process.off(signal, forward)
   setExitCode(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
 }
 

@@ -1,6 +1,12 @@
 import { fileURLToPath } from 'node:url'
 import { runCommand } from './run-command.ts'
 
+// Whoever reads the output may stop early, as `head` does: what is left then goes nowhere.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 /** Entry of the command line: argv, environment, standard streams and the exit code; `run-command.ts` does the rest. */
 process.exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,
