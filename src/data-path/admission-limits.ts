@@ -28,6 +28,7 @@ type AddressRecord = { readonly strangers: Set<AdmissionPlace>; failures: number
 export class AdmissionLimits implements Deadline {
   /** Always due: whether this worker holds strangers that others need the room of is looked at in every sweep. */
   deadlineMs = 0
+  deadlinePlace = -1
   readonly #clock: Clock
   readonly #counts: DoorCounts
   readonly #addresses = new Map<string, AddressRecord>()

@@ -53,6 +53,7 @@ export class ClientConnection implements LiveConnection, Deadline {
   door: Door
   subject: ConnectionSubject
   deadlineMs: number
+  deadlinePlace = -1
   /** SNI if the client sent one: any bytes at all, so it is only ever looked at through `normaliseHost`. */
   serverName: string | undefined
   /** Under which id the refusal of this connection was audited; empty if it was not refused. */

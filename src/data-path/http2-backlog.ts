@@ -12,6 +12,7 @@ const shareTaken = 1 / 16
  * may wait as long as the client takes its share of it.
  */
 export class Http2Backlog implements Deadline {
+  deadlinePlace = -1
   deadlineMs = Number.POSITIVE_INFINITY
   readonly #door: Pick<Door, 'deadlines' | 'clock'>
   readonly #bytesMax: number

@@ -25,6 +25,7 @@ import { WebSocketKey } from './web-socket-key.ts'
 export class Http2Stream implements ClientStream, Deadline {
   readonly id: number
   deadlineMs = Number.POSITIVE_INFINITY
+  deadlinePlace = -1
   readonly #http2: Http2Connection
   readonly #answer: Http2Answer
   #request: ForwardRequest | undefined

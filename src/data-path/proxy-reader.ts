@@ -40,6 +40,7 @@ export function readProxyHeader(
     done(result)
   }
   const deadline: Deadline = {
+    deadlinePlace: -1,
     deadlineMs: clock.monotonicMs() + options.timeoutMs,
     expire: () => finish({ kind: 'timeout' }),
   }

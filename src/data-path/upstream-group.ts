@@ -58,6 +58,7 @@ export class UpstreamGroup implements Deadline, TargetOwner, PoolOwner {
   /** How long a request waits for its connection to stand. Unit: milliseconds. */
   readonly connectTimeoutMs: number
   deadlineMs = 0
+  deadlinePlace = -1
   readonly #options: UpstreamGroupOptions
   readonly #connectionsMax: number
   readonly #idleMax: number

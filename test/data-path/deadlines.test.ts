@@ -12,6 +12,7 @@ function setUp(t: { teardown(done: () => void): void }) {
   const item = (deadlineMs: number, expire = () => {}) => {
     const made = {
       deadlineMs,
+      deadlinePlace: -1,
       fired: 0,
       expire: () => {
         made.fired++
@@ -57,10 +58,10 @@ t.test('may be set anew, removed and added while deadlines fire', async (t) => {
   const again = item(clock.monotonicMs(), () => {
     again.deadlineMs = clock.monotonicMs() + 10
   })
-  const other = item(clock.monotonicMs(), () => deadlines.remove(last))
-  const last = item(clock.monotonicMs())
+  const gone = item(clock.monotonicMs())
+  const other = item(clock.monotonicMs(), () => deadlines.remove(gone))
   deadlines.sweep()
-  t.strictSame([again.fired, other.fired, last.fired], [1, 1, 0])
+  t.strictSame([again.fired, other.fired, gone.fired], [1, 1, 0])
   clock.advance(10)
   deadlines.sweep()
   t.equal(again.fired, 2)
@@ -76,4 +77,20 @@ t.test('wall time does not matter', async (t) => {
   clock.elapsedMs += 100
   deadlines.sweep()
   t.equal(soon.fired, 1)
+})
+
+t.test('whoever goes leaves the others where they can be found', async (t) => {
+  const { clock, deadlines, item } = setUp(t)
+  const nowMs = clock.monotonicMs()
+  const items = Array.from({ length: 20 }, () => item(nowMs + 100))
+  for (const at of [0, 19, 7, 7, 3]) deadlines.remove(items[at] as (typeof items)[number])
+  deadlines.add(items[3] as (typeof items)[number])
+  deadlines.add(items[3] as (typeof items)[number])
+  clock.advance(200)
+  deadlines.sweep()
+  const gone = new Set([0, 19, 7])
+  t.strictSame(
+    items.map(({ fired }) => fired),
+    items.map((_, at) => (gone.has(at) ? 0 : 1)),
+  )
 })
