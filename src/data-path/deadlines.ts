@@ -59,6 +59,6 @@ export class Deadlines {
 
   close(): void {
     clearInterval(this.#timer)
-    this.#items.length = 0
+    for (const item of this.#items.splice(0)) item.deadlinePlace = -1
   }
 }
