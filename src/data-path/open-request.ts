@@ -58,16 +58,24 @@ function checkRequest(connection: ClientConnection, request: ForwardRequest, rou
 
 /**
  * A client certificate is ambient authority and WebSocket knows no same-origin policy, so pages of other origins may not open one
- * in the user's name (RFC 6455 10.2). Clients that are no browsers send no Origin.
+ * in the user's name (RFC 6455 10.2). Its own are the door's names on the port the client came to: another port of the same machine
+ * is another program. Clients that are no browsers send no Origin.
  */
-function originMatches({ door }: ClientConnection, { fields, classes }: ForwardRequest): boolean {
+function originMatches({ door }: ClientConnection, { host, fields, classes }: ForwardRequest): boolean {
   for (let at = 0; at < classes.length; at++) {
     if (classes[at] !== fieldClass.origin) continue
     const origin = (fields[at * 2 + 1] as string).toLowerCase()
     if (door.webSocketOrigins.has(origin)) continue
-    if (!origin.startsWith('https://') || !door.hostNames.has(normaliseHost(origin.slice(8)) ?? '')) return false
+    const authority = origin.slice(8)
+    if (!origin.startsWith('https://') || !door.hostNames.has(normaliseHost(authority) ?? '')) return false
+    if (portOf(authority) !== portOf(host)) return false
   }
   return true
+}
+
+/** Of host:port; https has 443 where none is said (RFC 9110 4.2.2). */
+function portOf(authority: string): string {
+  return /:(\d+)$/.exec(authority)?.[1] ?? '443'
 }
 
 function refuse(code: FaultCode, fields: FieldList = []): Refusal {

@@ -14,13 +14,14 @@ const certificate = setting.certificateOf('user01')
 
 const good = [
   'https://localhost',
-  'https://localhost:8443',
+  'https://localhost:443',
   'https://LOCALHOST',
   'https://127.0.0.1',
   'https://partner.example:8443',
   'HTTPS://Partner.Example:8443',
 ]
 const foreign = [
+  'https://localhost:8443',
   'null',
   'https://evil.example',
   'http://localhost',
