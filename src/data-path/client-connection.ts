@@ -308,7 +308,7 @@ export class ClientConnection implements LiveConnection, Deadline {
   }
 
   /** Judges the user again between requests; a denial is audited and cuts the connection. Returns whether the user stays. */
-  judgeAgain(): boolean {
+  stillPermitted(): boolean {
     if (this.#verdict?.kind !== 'permit') return true
     const verdict = judgeAgain(this.#verdict, this.door.trust)
     if (verdict.kind === 'permit') return true

@@ -34,7 +34,7 @@ export type ClientStream = {
   pauseBody(): void
   resumeBody(): void
   /** Judges the user again, as before a request. Returns false when the connection was cut for it. */
-  judgeAgain(): boolean
+  stillPermitted(): boolean
   /** Sets the one deadline of the exchange; on expiry `Exchange.expired()` is called. Unit: milliseconds from now. */
   awaitWithin(durationMs: number): void
   /** Answers with a page of the gateway's own; only before `respond`. The exchange is over. */

@@ -155,7 +155,7 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
 
   /** A WebSocket lasts for hours: its user is judged again with everything that passes, as before a request. */
   #mayPass(): boolean {
-    return this.phase === 'switched' && this.#client.judgeAgain()
+    return this.phase === 'switched' && this.#client.stillPermitted()
   }
 
   /** The request body is complete; after a switch: the client sends no more. */

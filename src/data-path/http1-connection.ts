@@ -267,8 +267,8 @@ export class Http1Connection implements ClientProtocol, ClientStream {
     if (this.#held.first !== undefined) process.nextTick(() => this.#advance())
   }
 
-  judgeAgain(): boolean {
-    return this.#connection.judgeAgain()
+  stillPermitted(): boolean {
+    return this.#connection.stillPermitted()
   }
 
   awaitWithin(durationMs: number): void {

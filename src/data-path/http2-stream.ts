@@ -253,8 +253,8 @@ export class Http2Stream implements ClientStream, Deadline {
     this.#body?.resume()
   }
 
-  judgeAgain(): boolean {
-    return this.#http2.connection.judgeAgain()
+  stillPermitted(): boolean {
+    return this.#http2.connection.stillPermitted()
   }
 
   awaitWithin(durationMs: number): void {

@@ -81,7 +81,8 @@ export async function assertTalking(t: Test, { tunnel, side }: Ends, message: st
   side.socket.write('from the application')
   await eventually(
     () => [side.receivedBytes - told, tunnel.receivedBytes - heard],
-    ([fromClient, fromApp]) => fromClient === 15 && fromApp === 20,
+    // Pings sent before may still arrive.
+    ([fromClient = 0, fromApp = 0]) => fromClient >= 15 && fromApp >= 20,
   )
   t.pass(message)
 }

@@ -129,7 +129,7 @@ function setUp(connections: FakeConnection[], { method = 'GET', waits = false } 
     pauseBody: () => {},
     resumeBody: () => {},
     awaitWithin: () => {},
-    judgeAgain: () => true,
+    stillPermitted: () => true,
     respondFault: (code: FaultCode) => void told.push(code),
     abort: (code) => void told.push(`abort ${code}`),
     exchangeEnded: () => void told.push('ended'),

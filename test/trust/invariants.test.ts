@@ -167,7 +167,8 @@ t.test('3. every version of HTTP has its requests judged in one place before any
   const versions = ['http1-connection.ts', 'http2-stream.ts']
   t.strictSame(using('new Exchange('), versions, 'who can send a request to an application')
   t.strictSame(using('= openRequest('), versions, 'asks first')
-  t.strictSame(using('judgeAgain('), ['open-request.ts'], 'where it is judged')
+  const judging = ['client-connection.ts', 'open-request.ts']
+  t.strictSame(using('judgeAgain('), judging, 'where it is judged, and what passes through a WebSocket')
   t.strictSame(using('new PermittedClient('), ['client-connection.ts'], 'who can vouch for a client')
 })
 
