@@ -10,7 +10,7 @@ import {
   type Permit,
   type Presented,
 } from '../trust/admit.ts'
-import type { Denial, DenialReason } from '../trust/denial.ts'
+import { type Denial, type DenialReason, timeReasons } from '../trust/denial.ts'
 import type { DirectoryAnswer } from '../trust/directory-answer.ts'
 import type { ConnectionSubject, LiveConnection } from '../trust/live-connections.ts'
 import { type AdmissionPlace, addressGroup } from './admission-limits.ts'
@@ -307,14 +307,18 @@ export class ClientConnection implements LiveConnection, Deadline {
     if (this.#stage === 'open') this.#protocol?.receive(bytes)
   }
 
-  /** Judges the user again between requests; a denial is audited and cuts the connection. Returns whether the user stays. */
+  /**
+   * Judges the user again between requests; false: nothing may pass. A denial by time is audited and cuts the connection; of any
+   * other the control thread is about to tell all workers, and counts who is cut for it.
+   */
   stillPermitted(): boolean {
     if (this.#verdict?.kind !== 'permit') return true
     const verdict = judgeAgain(this.#verdict, this.door.trust)
-    if (verdict.kind === 'permit') return true
-    this.recordRefusal(verdict, this.nextRequestId())
-    this.cut(verdict.reason)
-    return false
+    if (verdict.kind === 'denial' && timeReasons.has(verdict.reason)) {
+      this.recordRefusal(verdict, this.nextRequestId())
+      this.cut(verdict.reason)
+    }
+    return verdict.kind === 'permit'
   }
 
   cut(reason: DenialReason): void {
@@ -383,13 +387,6 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.door.metrics.handshakeEnded(this.door.name, result, seconds)
   }
 }
-
-/** Denials that come and go with time, whatever is configured. */
-const timeReasons: ReadonlySet<DenialReason> = new Set([
-  'certificate_not_yet_valid',
-  'certificate_expired',
-  'trust_data_stale',
-])
 
 function loginIdOf(presented: Presented): string | undefined {
   return presented.kind === 'certificate' ? presented.opinion.loginId : undefined

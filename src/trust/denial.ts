@@ -49,3 +49,10 @@ export type Denial = {
 export function deny(reason: DenialReason, detail: string, certificate?: PresentedCertificate): Denial {
   return { kind: 'denial', reason, detail, certificate }
 }
+
+/** Denials that come and go with time, whatever is configured. */
+export const timeReasons: ReadonlySet<DenialReason> = new Set([
+  'certificate_not_yet_valid',
+  'certificate_expired',
+  'trust_data_stale',
+])
