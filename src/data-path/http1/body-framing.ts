@@ -19,3 +19,10 @@ export const bodyUntilClose: BodyFraming = Object.freeze({ kind: 'until_close' }
 export function bodyOfLength(bytes: number): BodyFraming {
   return { kind: 'length', bytes }
 }
+
+const contentLengthValue = /^(?:0|[1-9][0-9]{0,14})$/
+
+/** Whether a Content-Length is a plain number of bytes, without sign or leading zeros (RFC 9110 8.6), and small enough to count with. */
+export function isContentLength(value: string): boolean {
+  return contentLengthValue.test(value)
+}

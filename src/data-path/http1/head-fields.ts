@@ -1,3 +1,4 @@
+import { isContentLength } from './body-framing.ts'
 import { classifyField, type FieldClass, fieldClass } from './field-class.ts'
 import type { FieldList } from './field-list.ts'
 import { type HeadFault, headMalformed } from './head-fault.ts'
@@ -24,7 +25,6 @@ export type HeadFields = {
 export type FieldRange = { readonly start: number; readonly end: number; readonly fieldsMax: number }
 
 const fieldLines = /(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*/y
-const contentLengthValue = /^(?:0|[1-9][0-9]{0,14})$/
 const connectionOptions = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?: *, *[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*$/
 // Each nominated name is compared with each field of the head: a bound keeps that cheap.
 const nominatedMax = 32
@@ -110,7 +110,7 @@ function applyField(found: HeadFields, kind: FieldClass, value: string): HeadFau
       return undefined
     case fieldClass.contentLength:
       if (found.contentLengthBytes !== undefined) return headMalformed('Content-Length is repeated')
-      if (!contentLengthValue.test(value)) return headMalformed('Content-Length is not a plain number of bytes')
+      if (!isContentLength(value)) return headMalformed('Content-Length is not a plain number of bytes')
       found.contentLengthBytes = Number(value)
       return undefined
     case fieldClass.transferEncoding:

@@ -4,7 +4,7 @@ import type { FieldList } from './field-list.ts'
 import { type HeadFault, type HeadLimits, headMalformed } from './head-fault.ts'
 import { type HeadFields, readHeadFields } from './head-fields.ts'
 import { headWindow } from './head-window.ts'
-import { readRequestLine } from './request-line.ts'
+import { isAuthority, readRequestLine } from './request-line.ts'
 
 export type { HeadFault, HeadLimits } from './head-fault.ts'
 
@@ -31,8 +31,6 @@ export type RequestHead = {
   /** Bytes of the head from `start`, with the empty line at its end and one that may precede it (RFC 9112 2.2). */
   readonly byteLength: number
 }
-
-const hostAndPort = /^(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/
 
 /**
  * Reads the request head that begins at `start`.
@@ -92,9 +90,9 @@ function hasBody(framing: BodyFraming): boolean {
 
 function checkHost(host: string | undefined, authority: string | undefined, minorVersion: 0 | 1): string | HeadFault {
   if (host === undefined && minorVersion === 1) return headMalformed('Host is missing')
-  if (host !== undefined && !hostAndPort.test(host)) return headMalformed('Host is not a name or address with a port')
+  if (host !== undefined && !isAuthority(host)) return headMalformed('Host is not a name or address with a port')
   if (authority === undefined) return host ?? ''
-  if (!hostAndPort.test(authority)) return headMalformed('The authority of the target is not a host with a port')
+  if (!isAuthority(authority)) return headMalformed('The authority of the target is not a host with a port')
   if (host !== undefined && host.toLowerCase() !== authority.toLowerCase()) {
     return headMalformed('Host differs from the authority of the target')
   }

@@ -1,4 +1,4 @@
-import { type BodyFraming, bodyOfLength, chunkedBody, noBody } from '../http1/body-framing.ts'
+import { type BodyFraming, bodyOfLength, chunkedBody, isContentLength, noBody } from '../http1/body-framing.ts'
 import { type FieldClass, fieldClass } from '../http1/field-class.ts'
 import type { FieldList } from '../http1/field-list.ts'
 import { type HeadFault, type HeadLimits, headMalformed } from '../http1/head-fault.ts'
@@ -33,7 +33,6 @@ type Gathered = {
   cookieAt: number
 }
 
-const contentLengthValue = /^(?:0|[1-9][0-9]{0,14})$/
 const valueBytes = /^[\t\x20-\x7e\x80-\xff]*$/
 const noNames: readonly string[] = Object.freeze([])
 
@@ -164,7 +163,7 @@ function applyField(found: Gathered, kind: FieldClass, value: string): HeadFault
       return 'keep'
     case fieldClass.contentLength:
       if (found.contentLengthBytes !== undefined) return malformed('Content-Length is repeated')
-      if (!contentLengthValue.test(value)) return malformed('Content-Length is not a plain number of bytes')
+      if (!isContentLength(value)) return malformed('Content-Length is not a plain number of bytes')
       found.contentLengthBytes = Number(value)
       return 'keep'
     case fieldClass.expect:
