@@ -5,6 +5,7 @@ import type { ConfigInForce } from './assemble-reload.ts'
 import { assert } from './base/assert.ts'
 import { systemClock } from './base/clock.ts'
 import type { Follower } from './control-path/follow.ts'
+import type { GatewayReports } from './control-path/gateway-reports.ts'
 import type { Reloader } from './control-path/reload.ts'
 import type { TrustStore } from './control-path/store-port.ts'
 import type { LifecyclePorts } from './lifecycle/ports.ts'
@@ -15,8 +16,7 @@ import type { TrustState } from './trust/admit.ts'
 import type { Freshness } from './trust/freshness.ts'
 import { inspectCertificate } from './trust/inspect.ts'
 import { type ConnectionSummary, LiveConnections } from './trust/live-connections.ts'
-import type { RevocationIndexWriter } from './trust/revocation-index.ts'
-import type { CertificateKey } from './x509/certificate-key.ts'
+import type { RevocationIndexWriter } from './trust/revocation-index-writer.ts'
 import { readIssuingCa } from './x509/issuing-ca.ts'
 
 export type ListenerParts = {
@@ -30,7 +30,8 @@ export type ListenerParts = {
   readonly lifecycle: LifecyclePorts
   readonly pool: DataWorkerPool
   readonly follower: Follower
-  readonly store: TrustStore
+  readonly reports: GatewayReports
+  readonly lookUp: TrustStore['lookUp']
   readonly index: RevocationIndexWriter
   readonly freshness: Freshness
   readonly reloader: Reloader
@@ -68,6 +69,7 @@ export function createListenerStarts(parts: ListenerParts): ListenerStarts {
           reload: (cause) => reloader.reload(cause),
           inspect: (der) => inspect(der, parts),
           status: {
+            gatewayId: parts.reports.gatewayId,
             follower: parts.follower,
             indexEntries: () => parts.index.size,
             workersRunning: () => pool.running,
@@ -84,7 +86,7 @@ export function createListenerStarts(parts: ListenerParts): ListenerStarts {
 }
 
 /** What each certificate door would say of a certificate. */
-async function inspect(der: Uint8Array, { inForce, store, index, freshness }: ListenerParts) {
+async function inspect(der: Uint8Array, { inForce, lookUp, index, freshness }: ListenerParts) {
   const { config, checkedAtMs } = inForce
   const state: TrustState = {
     clock: systemClock,
@@ -102,8 +104,7 @@ async function inspect(der: Uint8Array, { inForce, store, index, freshness }: Li
         loginId: door.loginId,
         rsaBitsMin: config.certificates.rsaBitsMin,
       }
-      const lookUp = { state, answer: (loginId: string, key: CertificateKey) => store.lookUp(loginId, key) }
-      return inspectCertificate(der, { name: door.name, rules }, lookUp)
+      return inspectCertificate(der, { name: door.name, rules }, { state, answer: lookUp })
     }),
   )
 }

@@ -26,7 +26,10 @@ export type DataWorkerPool = WorkerPool<RefusalRecord, UnknownOutcome>
 export type PoolParts = {
   readonly inForce: ConfigInForce
   readonly log: Log
-  readonly store: TrustStore
+  /** Keys that all gateways share. */
+  readonly store: Pick<TrustStore, 'readMeta' | 'writeMeta'>
+  /** Positive knowledge for `admit()`. */
+  readonly lookUp: TrustStore['lookUp']
   readonly metrics: Metrics
   readonly audit: { record(event: AuditEvent): void }
   readonly index: SharedIndex
@@ -49,7 +52,7 @@ export async function createPool(parts: PoolParts): Promise<{ pool: DataWorkerPo
     count: config.workers,
     sockets: () => takeDoorSockets(config, parts.sockets),
     startOf,
-    answer: (loginId, key) => store.lookUp(loginId, key),
+    answer: parts.lookUp,
     audit: (notes, dropped) => {
       for (const note of notes) {
         parts.audit.record(note.kind === 'refused' ? describeRefusal(note.record) : describeUnknownOutcome(note.record))
@@ -126,7 +129,7 @@ function noteWorkerEnd({ metrics, log, audit, isEnding }: PoolParts, id: string,
   audit.record({ event: 'worker_ended', actor: gatewayActor, target, detail: { why } })
 }
 
-async function sealingSecretOf(config: GatewayConfig, store: TrustStore): Promise<Buffer | undefined> {
+async function sealingSecretOf(config: GatewayConfig, store: PoolParts['store']): Promise<Buffer | undefined> {
   const { sealCookies, sealingKey } = config.identity
   if (sealCookies.length === 0) return undefined
   if (sealingKey !== undefined) return Buffer.from(sealingKey, 'base64')

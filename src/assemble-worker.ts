@@ -24,7 +24,7 @@ import type { DirectoryAnswer } from './trust/directory-answer.ts'
 import type { SharedFreshness } from './trust/freshness.ts'
 import { LiveConnections, summarise } from './trust/live-connections.ts'
 import { RevocationIndex, type SharedIndex } from './trust/revocation-index.ts'
-import type { ControlMessage, DoorSocket, WorkerCall, WorkerMessage } from './trust/worker-messages.ts'
+import type { CallAnswer, ControlMessage, DoorSocket, WorkerCall, WorkerMessage } from './trust/worker-messages.ts'
 
 /** What the control thread gives a data worker at its start. */
 export type WorkerStart = {
@@ -204,10 +204,14 @@ class DataWorker {
     )
   }
 
-  async #call(call: WorkerCall) {
+  async #call(call: WorkerCall): Promise<CallAnswer> {
     switch (call.type) {
       case 'cut':
         return this.#live.cut(call.selector, call.reason)
+      case 'recheck':
+        return this.#live.recheck(call.scope)
+      case 'key_changes':
+        return { ...this.#live.takeKeyChanges(), untracked: this.#live.untracked() }
       case 'directory_changed':
         return this.#directoryChanged(call.loginId)
       case 'directory_replaced': {

@@ -1,22 +1,21 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { AdminDoor } from './admin/admin-door.ts'
-import { adminRoutes } from './admin/routes.ts'
+import { createFollower, createTrustMemory, seedIfPossible } from './assemble-follower.ts'
 import { Holdings } from './assemble-holdings.ts'
+import { createLifecyclePorts } from './assemble-lifecycle.ts'
 import { createListenerStarts } from './assemble-listeners.ts'
 import { createPool, type DataWorkerPool } from './assemble-pool.ts'
 import { ConfigInForce, type ConfigSource, ConfigWatch, createReloader } from './assemble-reload.ts'
-import { createRefresh, identifyIssuers, perConfig } from './assemble-reports.ts'
+import { createRefresh, describeFollowing, nameBesideConfig } from './assemble-reports.ts'
+import { type OpenedStore, openStore } from './assemble-store.ts'
 import { systemClock } from './base/clock.ts'
-import { GatewayError } from './base/errors.ts'
 import type { GatewayConfig } from './config/gateway-config.ts'
-import { Follower } from './control-path/follow.ts'
-import { HealthChecker } from './control-path/health-checker.ts'
+import type { Follower } from './control-path/follow.ts'
+import type { GatewayReports } from './control-path/gateway-reports.ts'
+import { HealthChecker, type TargetHealth } from './control-path/health-checker.ts'
 import { createPublisher } from './control-path/publish.ts'
 import type { ReloadCause, Reloader, ReloadResult } from './control-path/reload.ts'
-import type { TrustStore } from './control-path/store-port.ts'
-import type { LifecyclePorts } from './lifecycle/ports.ts'
-import { type DirectorySeed, seedDirectory } from './lifecycle/seed-directory.ts'
+import type { TrustMemory } from './control-path/trust-memory.ts'
+import type { DirectorySeed } from './lifecycle/seed-directory.ts'
 import { type AuditEvent, gatewayActor } from './observe/audit-event.ts'
 import type { LevelledLog } from './observe/log.ts'
 import { watchLoopDelay } from './observe/loop-delay.ts'
@@ -24,12 +23,10 @@ import { nameMetrics } from './observe/metric-names.ts'
 import { createMetricLayout } from './observe/metric-table.ts'
 import { createMetrics, type Metrics } from './observe/metrics-page.ts'
 import type { Readiness } from './observe/ops-listener.ts'
-import { EmbeddedStore } from './store/embedded/embedded-store.ts'
 import { AuditOutlet } from './supervise/audit-outlet.ts'
 import type { SocketSource } from './supervise/socket-source.ts'
 import { createFreshness, Freshness } from './trust/freshness.ts'
 import type { ConnectionSummary } from './trust/live-connections.ts'
-import { RevocationIndexWriter } from './trust/revocation-index.ts'
 import type { DoorAddress, WorkerCall } from './trust/worker-messages.ts'
 
 export type GatewayOptions = {
@@ -115,18 +112,20 @@ async function undoAll(undo: Undo): Promise<void> {
 class Assembly {
   readonly #options: GatewayOptions
   readonly #undo: Undo
-  readonly #index = new RevocationIndexWriter()
+  readonly #memory: TrustMemory
   readonly #sharedFreshness = createFreshness()
   readonly #freshness: Freshness
   readonly #inForce: ConfigInForce
   readonly #watch: ConfigWatch
   readonly #audit = new AuditOutlet<AuditEvent>()
   #adminDoor: AdminDoor | undefined
+  #follower: Follower | undefined
   #draining = false
 
   constructor(options: GatewayOptions, undo: Undo) {
     this.#options = options
     this.#undo = undo
+    this.#memory = createTrustMemory(options.config)
     this.#inForce = new ConfigInForce(options.config, systemClock.nowMs())
     // From now on: a start beside another process may take minutes.
     this.#watch = new ConfigWatch(options.source.files, options.log)
@@ -135,43 +134,37 @@ class Assembly {
   }
 
   async start(): Promise<Gateway> {
-    const { config, log, seed, beside = false } = this.#options
+    const { log, seed, beside = false } = this.#options
     const audit = this.#audit
     const metrics = this.#startMetrics()
     const holdings = this.#createHoldings(metrics)
     if (!beside) await holdings.takeState()
-    const store = await openStore(join(config.stateFolder, 'sekisho.db'), beside || holdings.auditedSeq > 0)
-    this.#undo.push(() => store.close())
-    const { pool, close } = await createPool({
-      inForce: this.#inForce,
-      log,
-      store,
-      metrics,
-      audit,
-      index: this.#index.shared,
-      freshness: this.#sharedFreshness,
-      targetHealth: () => health.current(),
-      sockets: this.#options.sockets,
-      isEnding: () => this.#draining,
-    })
-    this.#undo.push(close, () => {
-      this.#draining = true
-      return pool.stop()
-    })
+    const opened = await this.#openStore(metrics, holdings)
+    const { store } = opened
+    const pool = await this.#createPool({ opened, metrics, targetHealth: () => health.current() })
     const health = this.#startHealthChecks((call) => pool.call(call))
-    const follower = this.#startFollower({ store, pool, metrics })
+    const { follower, reports } = this.#startFollower({ opened, pool, metrics })
+    if (!beside) follower.ownArchive()
     await follower.ready()
-    const publisher = createPublisher({ store, follower })
+    const publisher = createPublisher({ store, follower, reports })
     // The one beside which this starts has done it.
-    if (seed !== undefined && !beside) await seedDirectory(seed, { store, publisher })
+    if (seed !== undefined && !beside) await seedIfPossible(seed, { store, publisher }, log)
     await pool.start()
     await holdings.claimSockets()
     await this.#options.beforeDoors?.()
     await holdings.takeState()
+    follower.ownArchive()
     const reloader = this.#startReloads({ metrics, pool, health, holdings })
-    const gateway = this.#gateway({ metrics, pool, holdings, reloader })
-    this.#reportTo(metrics, follower)
-    const lifecycle = this.#lifecycle({ store, publisher, pool })
+    const gateway = this.#gateway({ metrics, pool, holdings, reloader, follower })
+    this.#reportTo({ metrics, follower, pool, reports })
+    const lifecycle = createLifecyclePorts({
+      inForce: this.#inForce,
+      pool,
+      store,
+      publisher,
+      connectionsOf: (loginId) => this.#connections({ kind: 'login_id', loginId }, pool),
+      audit: (event) => audit.record(event),
+    })
     this.#undo.push(() => holdings.closeListeners())
     await holdings.openListeners(
       createListenerStarts({
@@ -184,8 +177,9 @@ class Assembly {
         lifecycle,
         pool,
         follower,
-        store,
-        index: this.#index,
+        reports,
+        lookUp: opened.lookUp,
+        index: this.#memory.index,
         freshness: this.#freshness,
         reloader,
         adminOpened: (door) => {
@@ -194,6 +188,7 @@ class Assembly {
       }),
     )
     await pool.open()
+    reports.start()
     log.info('data workers started', { workers: pool.running })
     audit.record({
       event: 'gateway_started',
@@ -201,6 +196,27 @@ class Assembly {
       detail: { version: this.#options.version, pid: process.pid },
     })
     return gateway
+  }
+
+  async #createPool(parts: { opened: OpenedStore; metrics: Metrics; targetHealth: () => readonly TargetHealth[] }) {
+    const { opened, ...others } = parts
+    const { pool, close } = await createPool({
+      ...others,
+      inForce: this.#inForce,
+      log: this.#options.log,
+      store: opened.values,
+      lookUp: opened.lookUp,
+      audit: this.#audit,
+      index: this.#memory.index.shared,
+      freshness: this.#sharedFreshness,
+      sockets: this.#options.sockets,
+      isEnding: () => this.#draining,
+    })
+    this.#undo.push(close, () => {
+      this.#draining = true
+      return pool.stop()
+    })
+    return pool
   }
 
   #startHealthChecks(call: (call: WorkerCall) => Promise<unknown>): HealthChecker {
@@ -229,7 +245,7 @@ class Assembly {
       source,
       watch: this.#watch,
       log,
-      names: metricNamesBeside(version),
+      names: nameBesideConfig(version),
       freshness: this.#freshness,
       admin: () => this.#adminDoor,
       audit: (event) => this.#audit.record(event),
@@ -247,22 +263,6 @@ class Assembly {
     return holdings
   }
 
-  #lifecycle(parts: Pick<LifecyclePorts, 'store' | 'publisher'> & { pool: DataWorkerPool }): LifecyclePorts {
-    const { config } = this.#options
-    const issuers = perConfig(this.#inForce, identifyIssuers)
-    return {
-      store: parts.store,
-      publisher: parts.publisher,
-      workers: { connectionsOf: (loginId) => this.#connections({ kind: 'login_id', loginId }, parts.pool) },
-      get issuers() {
-        return issuers()
-      },
-      directory: config.directory,
-      audit: (event) => this.#audit.record(event),
-      nowMs: () => systemClock.nowMs(),
-    }
-  }
-
   /** Here, and in processes that are draining: a revocation must reach those too. */
   async #connections(question: ConnectionQuestion, pool: DataWorkerPool): Promise<readonly ConnectionSummary[]> {
     const [own, retiring] = await Promise.all([
@@ -276,7 +276,7 @@ class Assembly {
 
   #startMetrics(): Metrics {
     const { config, version } = this.#options
-    const names = nameMetrics(config, metricNamesBeside(version))
+    const names = nameMetrics(config, nameBesideConfig(version))
     const metrics = createMetrics({ layout: createMetricLayout(names), refresh: () => this.#refreshMetrics() })
     const watch = watchLoopDelay((p99, max) => metrics.controlThread.eventLoopDelay(p99, max))
     this.#undo.push(() => watch.stop())
@@ -285,40 +285,65 @@ class Assembly {
 
   #refreshMetrics: () => void = () => {}
 
-  #reportTo(metrics: Metrics, follower: Follower): void {
-    this.#refreshMetrics = createRefresh({ inForce: this.#inForce, follower, control: metrics.control })
+  #reportTo(sources: { metrics: Metrics; follower: Follower; pool: DataWorkerPool; reports: GatewayReports }): void {
+    const { metrics, ...others } = sources
+    const { index } = this.#memory
+    this.#refreshMetrics = createRefresh({ ...others, inForce: this.#inForce, control: metrics.control, index })
   }
 
-  #startFollower(parts: { store: TrustStore; pool: DataWorkerPool; metrics: Metrics }) {
-    const { config, log } = this.#options
-    const follower = new Follower({
-      store: parts.store,
-      index: this.#index,
-      freshness: this.#freshness,
-      workers: parts.pool,
-      pollMs: config.revocation.pollMs,
+  async #openStore(metrics: Metrics, holdings: Holdings): Promise<OpenedStore> {
+    const { config, log, beside = false } = this.#options
+    const opened = await openStore({
+      config,
+      hadOne: beside || holdings.auditedSeq > 0,
       log,
       audit: (event) => this.#audit.record(event),
-      revocationsApplied: (count) => parts.metrics.control.revocationsApplied(count),
+      snapshotFailed: () => metrics.control.snapshotFailed(),
+      unreadableMember: (issuerId, member) => this.#follower?.unreadableMember(issuerId, member),
     })
-    follower.start()
-    this.#undo.push(() => follower.stop())
-    return follower
+    this.#undo.push(() => opened.close())
+    return opened
   }
 
-  #gateway(parts: { metrics: Metrics; pool: DataWorkerPool; holdings: Holdings; reloader: Reloader }): Gateway {
-    const { metrics, pool, holdings, reloader } = parts
+  #startFollower(parts: { opened: OpenedStore; pool: DataWorkerPool; metrics: Metrics }) {
+    const { config, log, version } = this.#options
+    const audit = (event: AuditEvent) => this.#audit.record(event)
+    const own = { memory: this.#memory, freshness: this.#freshness }
+    const { follower, reports } = createFollower({ ...parts, ...own, config, log, version, audit })
+    this.#follower = follower
+    follower.start()
+    this.#undo.push(
+      () => follower.stop(),
+      () => reports.stop(),
+    )
+    return { follower, reports }
+  }
+
+  #gateway(parts: {
+    metrics: Metrics
+    pool: DataWorkerPool
+    holdings: Holdings
+    reloader: Reloader
+    follower: Follower
+  }): Gateway {
+    const { metrics, pool, holdings, reloader, follower } = parts
     const { drainTimeoutMs } = this.#options.config.limits
     return {
       get addresses() {
         return pool.addresses
       },
       metrics,
-      readiness: () => this.#readiness(pool),
+      readiness: () => this.#readiness(pool, follower),
       reload: (cause) => reloader.reload(cause),
       drainTimeoutMs,
-      release: () => holdings.release(),
-      takeBack: () => holdings.takeBack(),
+      release: async () => {
+        await follower.releaseArchive()
+        await holdings.release()
+      },
+      takeBack: async () => {
+        await holdings.takeBack()
+        follower.ownArchive()
+      },
       // One program, whatever the version: what is not an event of this one is written as it came.
       answer: (question) => answerQuestion(question as ConnectionQuestion, pool),
       takeAudit: (records, dropped) => this.#audit.take(records as readonly AuditEvent[], dropped),
@@ -335,7 +360,7 @@ class Assembly {
   }
 
   /** Not ready only when every login would be denied, or when none should be begun here any more. */
-  #readiness(pool: DataWorkerPool): Readiness {
+  #readiness(pool: DataWorkerPool, follower: Follower): Readiness {
     const workers = pool.addresses.length > 0 && pool.running > 0
     const fresh = this.#freshness.freshEnough()
     const ageMs = this.#freshness.ageMs()
@@ -344,27 +369,14 @@ class Assembly {
       { name: 'draining', ok: !this.#draining, detail: this.#draining ? 'shutting down' : 'no', fatal: true },
       { name: 'data_workers', ok: workers, detail: `${pool.running} running`, fatal: true },
       { name: 'trust_data', ok: fresh, detail: age, fatal: true },
+      ...describeFollowing(follower.status()),
     ]
-    return { ready: checks.every(({ ok }) => ok), checks }
+    return { ready: checks.every(({ ok, fatal }) => ok || !fatal), checks }
   }
 }
 
 function answerQuestion(question: ConnectionQuestion, pool: DataWorkerPool): Promise<readonly ConnectionSummary[]> {
   return question.kind === 'oldest' ? pool.connections(question.max) : pool.connectionsOf(question.loginId)
-}
-
-/**
- * Opens the store. `hadOne`: the audit log has records, or another process is using it. A missing one was lost then, and starting
- * on an empty one would un-revoke everything (invariant 6): that is an operator's decision.
- */
-async function openStore(file: string, hadOne: boolean): Promise<EmbeddedStore> {
-  if (!existsSync(file) && hadOne) {
-    throw new GatewayError(
-      'store_unavailable',
-      `Cannot start with an empty store as the audit log shows that there was one: ${file} is missing. Put it back from a backup, or move the audit log away to begin anew`,
-    )
-  }
-  return EmbeddedStore.open(file, { clock: systemClock })
 }
 
 /** Resolves when the promise does, or after the time, whichever comes first. Unit: milliseconds. */
@@ -375,12 +387,4 @@ async function within(promise: Promise<unknown>, durationMs: number): Promise<vo
   })
   await Promise.race([promise, timeout])
   clearTimeout(timer)
-}
-
-/** Names of series that stand in no configuration. */
-function metricNamesBeside(version: string) {
-  return {
-    adminRoutes: [...new Set(adminRoutes.map(({ path }) => path))],
-    build: { version, node: process.versions.node, openssl: process.versions.openssl ?? '' },
-  }
 }

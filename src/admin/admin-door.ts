@@ -1,18 +1,21 @@
-import { constants, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { createSecureContext, type SecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
 import { GatewayError } from '../base/errors.ts'
-import type { AdminDoorConfig, Listen, ServerCertificateConfig } from '../config/gateway-config.ts'
+import type { AdminDoorConfig, Listen } from '../config/gateway-config.ts'
 import type { ControlLog } from '../control-path/ports.ts'
-import { type IssuingCa, readIssuingCa } from '../x509/issuing-ca.ts'
+import type { AdminCall, AdminServices } from './admin-call.ts'
 import { refuseCrossSite } from './cross-site.ts'
+import { discardRest } from './discard-rest.ts'
+import { type AdminCertificates, buildTls, type DoorTls } from './door-tls.ts'
 import { checkWindow, type Operator, type OperatorOpinion, readOperator, unauthenticated } from './operator.ts'
-import { problemOf } from './problem.ts'
-import { type AdminServices, findRoute } from './routes.ts'
+import { type Problem, problemOf } from './problem.ts'
+import { findRoute } from './routes.ts'
+import { StreamedAnswer, sendStreamed, sendWhole } from './send-answer.ts'
 
 export type AdminDoorOptions = AdminDoorConfig & {
   /** Bound sockets to listen on, in the order of `listen`, which the door closes. Default: it binds the addresses itself. */
@@ -20,8 +23,19 @@ export type AdminDoorOptions = AdminDoorConfig & {
   readonly services: AdminServices
   readonly clock: Clock
   readonly log: ControlLog
+  readonly timeouts?: AdminTimeouts
   /** Told about each answer, for the metric: the route's path, `none` where no route was found. */
   readonly requestEnded?: (route: string, status: number) => void
+}
+
+/** Unit: milliseconds. */
+export type AdminTimeouts = {
+  /** From the head of a request to its end, but for routes that read the body as it comes. Default 30 000. */
+  readonly requestMs?: number
+  /** Longest pause in what such a route reads and writes. Default 60 000. */
+  readonly idleMs?: number
+  /** Having waited for more of a body for so long, such a route works on what has come. Default 200. */
+  readonly pauseMs?: number
 }
 
 export type AdminDoor = {
@@ -30,7 +44,7 @@ export type AdminDoor = {
    * Builds what other certificates and operator CAs need; the function returned puts them in use and never throws. Operators who are
    * connected are judged by the new CAs from their next request on. Throws GatewayError `config_invalid`.
    */
-  prepare(next: Pick<AdminDoorConfig, 'operatorIssuerPems' | 'serverCertificates'>): () => void
+  prepare(next: AdminCertificates): () => void
   /** Lets calls in progress end, for at most five seconds. */
   close(): Promise<void>
 }
@@ -38,7 +52,10 @@ export type AdminDoor = {
 const headerBytesMax = 16_384
 const handshakeTimeoutMs = 10_000
 const headersTimeoutMs = 10_000
-const requestTimeoutMs = 30_000
+/** How often sockets are looked at for heads that take too long. */
+const checkIntervalMs = 5_000
+const requestMsDefault = 30_000
+const pauseMsDefault = 200
 const idleTimeoutMs = 60_000
 const connectionsMax = 256
 const closeTimeoutMs = 5_000
@@ -87,7 +104,9 @@ function createDoorServer(door: Door): Server {
     handshakeTimeout: handshakeTimeoutMs,
     maxHeaderSize: headerBytesMax,
     headersTimeout: headersTimeoutMs,
-    requestTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: checkIntervalMs,
+    // Node knows one limit for all requests; here each route has its own (`Door.answer`).
+    requestTimeout: 0,
     keepAliveTimeout: idleTimeoutMs,
     SNICallback: (name, done) => done(null, door.tls.contextOf(name)),
   })
@@ -98,61 +117,6 @@ function createDoorServer(door: Door): Server {
   return server
 }
 
-type AdminCertificates = Pick<AdminDoorConfig, 'operatorIssuerPems' | 'serverCertificates'>
-
-/** Whom the door trusts and how it names itself, built once for a configuration. */
-type DoorTls = {
-  readonly issuers: readonly IssuingCa[]
-  /** For clients without SNI, or with a name that no certificate has. */
-  readonly defaultContext: SecureContextOptions
-  contextOf(name: string): SecureContext | undefined
-}
-
-/** Throws `config_invalid` for a CA, certificate or key that cannot be used. */
-function buildTls(certificates: AdminCertificates, nowMs: number): DoorTls {
-  const { operatorIssuerPems, serverCertificates } = certificates
-  const issuers = operatorIssuerPems.map((certificatePem, position) =>
-    readIssuingCa({ name: `operators-${position}`, certificatePem, chainPems: [] }, nowMs),
-  )
-  const contexts = serverCertificates.map((certificate, position) => ({
-    names: certificate.names,
-    context: buildContext(certificate, { operatorIssuerPems, position }),
-  }))
-  return {
-    issuers,
-    defaultContext: contextOptions(serverCertificates[0] as ServerCertificateConfig, operatorIssuerPems),
-    contextOf: (name) => contexts.find(({ names }) => names.includes(name.toLowerCase()))?.context,
-  }
-}
-
-function buildContext(
-  certificate: ServerCertificateConfig,
-  from: { readonly operatorIssuerPems: readonly string[]; readonly position: number },
-): SecureContext {
-  try {
-    return createSecureContext(contextOptions(certificate, from.operatorIssuerPems))
-  } catch (cause) {
-    const path = `doors.admin.serverCertificates[${from.position}]`
-    const why = (cause as NodeJS.ErrnoException).code ?? 'OpenSSL refuses it'
-    throw new GatewayError('config_invalid', `Cannot use ${path} for TLS: ${why}`, { cause, path })
-  }
-}
-
-function contextOptions(
-  { certificatePem, keyPem }: ServerCertificateConfig,
-  operatorIssuerPems: readonly string[],
-): SecureContextOptions {
-  return {
-    cert: certificatePem,
-    key: keyPem,
-    ca: [...operatorIssuerPems],
-    minVersion: 'TLSv1.2',
-    ciphers: 'DEFAULT@SECLEVEL=2',
-    // Without tickets and without a session store nothing can be resumed: a resumed session is not verified again.
-    secureOptions: constants.SSL_OP_NO_TICKET,
-  }
-}
-
 async function closeServer(server: Server): Promise<void> {
   const closed = once(server, 'close')
   server.close()
@@ -161,6 +125,9 @@ async function closeServer(server: Server): Promise<void> {
   await closed
   clearTimeout(timer)
 }
+
+/** What is known of a request so far. */
+type Seen = { operator?: Operator; route?: string; readonly deadline: NodeJS.Timeout }
 
 /** What the listeners of the door share. */
 class Door {
@@ -191,27 +158,48 @@ class Door {
   /** Answers one request; never rejects. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = `${this.#start}-${(++this.#count).toString(36)}`
-    const seen: { operator?: Operator; route?: string } = {}
-    let status: number
+    const seen: Seen = { deadline: this.#startDeadline(request) }
+    const failed = (error: unknown): Problem => {
+      this.#report(error, { request, requestId, operator: seen.operator })
+      return problemOf(error, requestId)
+    }
+    let status = 200
     try {
       const result = await this.#handle(request, { requestId, seen })
-      status = 200
-      send(response, { status, requestId, contentType: 'application/json', body: result })
+      if (result instanceof StreamedAnswer) {
+        await sendStreamed(response, result, { requestId, idleMs: this.#patience.idleMs, failed })
+      } else {
+        sendWhole(response, { status, requestId, contentType: 'application/json', body: result })
+      }
     } catch (error) {
-      const problem = problemOf(error, requestId)
+      const problem = failed(error)
       status = problem.status
-      this.#report(error, { request, requestId, operator: seen.operator })
-      // What is left of a refused body is not read: the connection ends with the answer.
+      // What is left of a refused body is not used: the connection ends with the answer.
       if (!request.complete) response.setHeader('Connection', 'close')
-      send(response, { status, requestId, contentType: 'application/problem+json', body: problem })
+      sendWhole(response, { status, requestId, contentType: 'application/problem+json', body: problem })
     }
     this.#options.requestEnded?.(seen.route ?? 'none', status)
+    await discardRest(request)
+    response.end()
+    if (request.complete) clearTimeout(seen.deadline)
+    else endConnection(request, response)
   }
 
-  async #handle(
-    request: IncomingMessage,
-    { requestId, seen }: { requestId: string; seen: { operator?: Operator; route?: string } },
-  ): Promise<unknown> {
+  get #patience(): AdminCall['patience'] {
+    const { timeouts = {}, clock } = this.#options
+    return { idleMs: timeouts.idleMs ?? idleTimeoutMs, pauseMs: timeouts.pauseMs ?? pauseMsDefault, clock }
+  }
+
+  /** Ends the connection of a request that does not come whole in time, whoever is waiting for it. */
+  #startDeadline(request: IncomingMessage): NodeJS.Timeout {
+    const requestMs = this.#options.timeouts?.requestMs ?? requestMsDefault
+    const deadline = setTimeout(() => {
+      if (!request.complete) request.socket.destroy()
+    }, requestMs)
+    return deadline.unref()
+  }
+
+  async #handle(request: IncomingMessage, { requestId, seen }: { requestId: string; seen: Seen }): Promise<unknown> {
     const operator = this.#authenticate(request.socket)
     seen.operator = operator
     refuseCrossSite(request.headers)
@@ -228,7 +216,9 @@ class Door {
         `Cannot let ${operator.name} do this, which takes the role ${needed}: current value is ${roles}`,
       )
     }
-    const call = { request, query: searchParams, parameters, operator, role, requestId }
+    if (route.streams === true) clearTimeout(seen.deadline)
+    const rights = { operator, role, requestId }
+    const call: AdminCall = { request, query: searchParams, parameters, ...rights, patience: this.#patience }
     return await route.handle(call, this.#options.services)
   }
 
@@ -275,25 +265,16 @@ class Door {
   }
 }
 
+/** Something is still being sent: the connection ends once the answer is out. */
+function endConnection(request: IncomingMessage, response: ServerResponse): void {
+  const end = () => request.socket.destroy()
+  if (response.writableFinished || response.destroyed) end()
+  else response.once('finish', end).once('close', end)
+}
+
 function readTarget(target: string): URL {
   // Two slashes in front would be read as a host name.
   const url = target.startsWith('/') && !target.startsWith('//') ? URL.parse(target, 'https://admin.invalid') : null
   if (url === null) throw new GatewayError('admin_request_invalid', 'Cannot read the target of the request')
   return url
-}
-
-function send(
-  response: ServerResponse,
-  answer: { status: number; requestId: string; contentType: string; body: unknown },
-): void {
-  const body = Buffer.from(JSON.stringify(answer.body ?? null))
-  response.writeHead(answer.status, {
-    'Content-Type': answer.contentType,
-    'Content-Length': body.length,
-    'Cache-Control': 'no-store',
-    'Content-Security-Policy': `default-src 'none'`,
-    'X-Content-Type-Options': 'nosniff',
-    'Sekisho-Request-Id': answer.requestId,
-  })
-  response.end(body)
 }

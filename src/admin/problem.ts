@@ -20,7 +20,10 @@ const titles: Partial<Record<FaultCode, string>> = {
   certificate_unreadable: 'This is not a certificate that can be read',
   reload_refused: 'The old configuration stays in force',
   restore_refused: 'The revocation stands',
+  revocation_index_full: 'There is no room for more revocations',
   serial_invalid: 'The serial number cannot be used',
+  store_read_only: 'This gateway may not write to the store',
+  store_schema_newer: 'The store was written by a newer version',
   store_unavailable: 'The store cannot be reached',
 }
 

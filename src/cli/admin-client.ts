@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type RequestOptions, request as startRequest } from 'node:https'
+import { AdminStream, type AdminStreamOptions } from './admin-stream.ts'
 import { CommandError, exitCodes } from './command-context.ts'
 
 /** Which admin door, and as whom. The files are PEM. */
@@ -17,9 +18,11 @@ export type AdminRequest = {
   readonly json?: unknown
   /** A body that is not JSON. */
   readonly bytes?: Uint8Array
+  /** Longest wait for the answer. Unit: milliseconds. Default 60 000. */
+  readonly timeoutMs?: number
 }
 
-const timeoutMs = 60_000
+const timeoutMsDefault = 60_000
 const answerBytesMax = 67_108_864
 
 /** Speaks to the admin door. Every way to fail becomes a CommandError that says what to do. */
@@ -38,22 +41,37 @@ export class AdminClient {
     }
   }
 
+  /** The door, as it was named. */
+  get origin(): string {
+    return this.#url.origin
+  }
+
   /** Returns the JSON answered. Throws CommandError with the detail of the door's problem report. */
   async call<T>(request: AdminRequest): Promise<T> {
     const { status, body } = await this.#exchange(request)
-    let answer: unknown
-    try {
-      answer = JSON.parse(body)
-    } catch {
-      throw new CommandError(`Cannot read the answer of ${this.#url.origin} (status ${status}): is it an admin door?`)
-    }
-    if (status >= 200 && status < 300) return answer as T
-    const { detail, requestId } = answer as { detail?: unknown; requestId?: unknown }
-    const id = typeof requestId === 'string' ? ` (request ${requestId})` : ''
-    throw new CommandError(`${typeof detail === 'string' ? detail : `Status ${status}`}${id}`, { problem: answer })
+    return readAnswer(body, { status, url: this.#url }) as T
   }
 
-  #exchange({ method, path, json, bytes }: AdminRequest): Promise<{ status: number; body: string }> {
+  /** Opens `POST` of a body that is sent line by line, and answered line by line meanwhile. */
+  stream(path: string, options: Pick<AdminStreamOptions, 'answerWithinMs' | 'stillThereMs'>): AdminStream {
+    const headers = { Accept: 'application/x-ndjson, application/json', 'Content-Type': 'application/x-ndjson' }
+    const request = startRequest(new URL(path, this.#url), { ...this.#options, method: 'POST', headers })
+    return new AdminStream(request, {
+      ...options,
+      fault: (cause) => unreachable(this.#url, cause),
+      refusal: (status, body) => {
+        readAnswer(body, { status, url: this.#url })
+      },
+    })
+  }
+
+  #exchange({
+    method,
+    path,
+    json,
+    bytes,
+    timeoutMs = timeoutMsDefault,
+  }: AdminRequest): Promise<{ status: number; body: string }> {
     const body = json === undefined ? bytes : Buffer.from(JSON.stringify(json))
     const headers: Record<string, string | number> = { Accept: 'application/json' }
     if (body !== undefined) {
@@ -78,6 +96,25 @@ export class AdminClient {
     request.end(body)
     return promise
   }
+}
+
+/** The JSON of an answer. Throws CommandError unless its status says that the request was taken. */
+function readAnswer(body: string, { status, url }: { status: number; url: URL }): unknown {
+  let answer: unknown
+  try {
+    answer = JSON.parse(body)
+  } catch {
+    throw new CommandError(`Cannot read the answer of ${url.origin} (status ${status}): is it an admin door?`)
+  }
+  if (status >= 200 && status < 300) return answer
+  throw problemError(answer, `Status ${status}`)
+}
+
+/** What the door tells of a problem, in its own words. */
+export function problemError(problem: unknown, otherwise: string): CommandError {
+  const { detail, requestId } = problem as { detail?: unknown; requestId?: unknown }
+  const id = typeof requestId === 'string' ? ` (request ${requestId})` : ''
+  return new CommandError(`${typeof detail === 'string' ? detail : otherwise}${id}`, { problem })
 }
 
 function readUrl(text: string): URL {

@@ -5,7 +5,14 @@ export type CommandContext = {
   readonly root: string
   write(text: string): void
   writeError(text: string): void
+  /** Standard input; default none. */
+  readonly input?: CommandInput
+  /** Width of the terminal that errors are written to; undefined where it is none. Default none. */
+  errorColumns?(): number | undefined
 }
+
+/** Bytes as they come; `destroy` ends them, also while somebody waits for more. */
+export type CommandInput = AsyncIterable<Uint8Array> & { destroy?(): unknown }
 
 /** Exit codes; documented in `--help`. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
-import type { GatewayStatus } from '../admin/gateway-status.ts'
 import type { Inspection } from '../trust/inspect.ts'
 import { CommandError, exitCodes } from './command-context.ts'
 import type { CommandTools } from './run-command.ts'
@@ -41,7 +40,7 @@ type InspectionList = { readonly inspections: readonly Inspection[] }
 const pageMax = 1_000
 const certificateFileBytesMax = 65_536
 
-/** `list`, `connections`, `issuers`, `status` and `inspect`. */
+/** `list`, `connections`, `issuers` and `inspect`. */
 export function addListCommands(program: Command, tools: CommandTools): void {
   program
     .command('list')
@@ -59,10 +58,6 @@ export function addListCommands(program: Command, tools: CommandTools): void {
     .command('issuers')
     .description('issuing CAs: name, issuerId, and the Redis key of their revocations')
     .action(() => listIssuers(tools))
-  program
-    .command('status')
-    .description('state of the gateway: how old its revocation data is, how much it knows')
-    .action(() => showStatus(tools))
   program
     .command('inspect')
     .argument('<file>', 'certificate, PEM or DER')
@@ -127,32 +122,6 @@ async function listIssuers(tools: CommandTools) {
   const list = await tools.client().call<IssuerList>({ method: 'GET', path: '/v1/issuers' })
   const rows = list.issuers.map(({ name, issuerId, redisKey }) => [name, issuerId, redisKey])
   tools.print(list, textTable(['NAME', 'ISSUER ID', 'REDIS KEY'], rows))
-}
-
-async function showStatus(tools: CommandTools) {
-  const status = await tools.client().call<GatewayStatus>({ method: 'GET', path: '/v1/status' })
-  const age = status.dataAgeSeconds === null ? 'never heard' : `${status.dataAgeSeconds} s`
-  const lines = [
-    `State                ${status.state}`,
-    `Age of the data      ${age}`,
-    `Store version        ${status.storeVersion}`,
-    `Revocations          ${status.revocations}`,
-    `Index entries        ${status.indexEntries}`,
-    `Data workers         ${status.workers} of ${status.workersConfigured}`,
-    `Configuration        loaded ${status.configuration.loadedAt}`,
-    ...describeReload(status.configuration.lastReload),
-    `Version              Sekisho ${status.versions.sekisho}, Node ${status.versions.node}`,
-  ]
-  if (status.revocationsLostByStore > 0)
-    lines.push(`Lost by the store    ${status.revocationsLostByStore} (kept here, written again)`)
-  if (status.lastFault !== null) lines.push(`Last fault           ${status.lastFault}`)
-  tools.print(status, `${lines.map(printable).join('\n')}\n`)
-}
-
-function describeReload(reload: GatewayStatus['configuration']['lastReload']): string[] {
-  if (reload === null) return []
-  const problems = reload.problems.map((problem) => `                       ${problem}`)
-  return [`Last reload          ${reload.result}, ${reload.at} (${reload.cause.replace('_', ' ')})`, ...problems]
 }
 
 async function inspectFile(file: string, tools: CommandTools) {

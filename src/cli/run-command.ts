@@ -7,7 +7,10 @@ import { addGatewayCommands } from './gateway-commands.ts'
 import { addListCommands } from './list-commands.ts'
 import { addLocalCommands } from './local-commands.ts'
 import { addReloadCommand } from './reload-command.ts'
-import { addRevocationCommands } from './revocation-commands.ts'
+import { addRestoreCommand } from './restore-command.ts'
+import { addRevokeCommand } from './revoke-command.ts'
+import { addRuleCommands } from './rule-commands.ts'
+import { addStatusCommands } from './status-commands.ts'
 import { printable } from './text-table.ts'
 
 /** What every command gets beside its own options. */
@@ -23,15 +26,18 @@ export type CommandTools = {
 }
 
 const examples = `
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+Exit codes: 0 done, 1 refused or failed (also: not confirmed by every gateway), 2 wrong usage.
 
 Examples:
   sekisho issuers                                     name and id of each issuing CA
   sekisho revoke --login-id user02                    shows what would be revoked
   sekisho revoke --login-id user02 --apply            revokes it and cuts its connections
   sekisho revoke --serial 0A:1B:2C --issuer demo-issuing-ca --reason keyCompromise --apply
+  sekisho revoke --from lost.csv --apply --wait       a file of them, confirmed by every gateway (sekisho revoke --help)
   sekisho restore --login-id user02 --reason "wrong user" --apply
   sekisho list --login-id user02                      revocations in force
+  sekisho rules                                       what login IDs had and CAs issued that is refused as a whole
+  sekisho gateways                                    which gateways are behind
   sekisho inspect user02.pem                          what the door says of a certificate, step by step
   sekisho config check config/full.yaml
   sekisho reload                                      puts the configuration as it is on disk in force
@@ -67,7 +73,7 @@ function describeProgram(program: Command, tools: CommandTools): void {
   const { context } = tools
   program
     .description(
-      'Sekisho: the front door of certificate-mode login. revoke and restore are dry runs unless --apply is given.',
+      'Sekisho: the front door of certificate-mode login. revoke, restore and rules withdraw are dry runs unless --apply is given.',
     )
     .option('--admin <url>', 'admin door, https://host:port (default: the demo of this clone)')
     .option('--cert <file>', "operator certificate (default: the demo's security operator)")
@@ -80,8 +86,11 @@ function describeProgram(program: Command, tools: CommandTools): void {
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(sekisho --help shows every command)')
     .showSuggestionAfterError()
-  addRevocationCommands(program, tools)
+  addRevokeCommand(program, tools)
+  addRestoreCommand(program, tools)
+  addRuleCommands(program, tools)
   addListCommands(program, tools)
+  addStatusCommands(program, tools)
   addLocalCommands(program, tools)
   addReloadCommand(program, tools)
   addGatewayCommands(program, tools)

@@ -13,4 +13,8 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   root: fileURLToPath(new URL('../../', import.meta.url)),
   write: (text) => void process.stdout.write(text),
   writeError: (text) => void process.stderr.write(text),
+  get input() {
+    return process.stdin
+  },
+  errorColumns: () => (process.stderr.isTTY ? process.stderr.columns : undefined),
 })

@@ -19,6 +19,6 @@ export function printable(text: string): string {
 }
 
 /** `1 certificate`, `2 certificates`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { GatewayConfig } from './gateway-config.ts'
+import type { GatewayConfig, RedisTlsConfig, StoreConfig } from './gateway-config.ts'
 import { type FieldPath, isSecret, showPath } from './problem-list.ts'
 
 /**
@@ -32,22 +32,50 @@ const changeable: ReadonlySet<string> = new Set([
 ])
 
 /** Parts of those that are read once all the same: by the follower of the store, by the supervisor. */
-const fixedParts: ReadonlySet<string> = new Set(['limits.drainTimeoutMs', 'revocation.pollMs'])
+const fixedParts: ReadonlySet<string> = new Set([
+  'limits.drainTimeoutMs',
+  'limits.revocationEntriesMax',
+  'revocation.connectedCheckMs',
+  'revocation.backdatedSeconds',
+  'revocation.pollMs',
+  'revocation.reconcileSeconds',
+  'revocation.snapshotSeconds',
+])
 
 /**
  * Why a running gateway cannot take `next` for `old`: one text a field, "Cannot change <path> while running: current value is X;
  * restart to use Y". Empty: it can. Paths are those of `next`. No text holds a secret, a key or a certificate.
  */
 export function fixedDifferences(old: GatewayConfig, next: GatewayConfig): string[] {
-  const { doors: oldDoors, ...oldRest } = old
-  const { doors, ...rest } = next
+  const { doors: oldDoors, store: oldStore, ...oldRest } = old
+  const { doors, store, ...rest } = next
   const { certificate: oldCertificate, ...oldOthers } = oldDoors
   const { certificate, ...others } = doors
   return [
     ...differencesAt([], oldRest, rest),
+    ...storeDifferences(oldStore, store),
     ...differencesAt(['doors'], oldOthers, others),
     ...certificateDoorDifferences(oldCertificate, certificate),
   ]
+}
+
+/** By the names of the file, which tell what is secret. */
+function storeDifferences(oldStore: StoreConfig, store: StoreConfig): string[] {
+  if (oldStore.kind === 'embedded' || store.kind === 'embedded') {
+    return oldStore.kind === store.kind ? [] : [describe(['store'], oldStore.kind, store.kind)]
+  }
+  const { tls: oldTls, kind: _oldKind, ...old } = oldStore
+  const { tls, kind: _kind, ...next } = store
+  const path = ['store', 'redis']
+  const tlsPath = [...path, 'tls']
+  if (oldTls === undefined || tls === undefined) {
+    return [...differencesAt(path, old, next), ...differencesAt(tlsPath, oldTls, tls)]
+  }
+  return [...differencesAt(path, old, next), ...differencesAt(tlsPath, tlsParts(oldTls), tlsParts(tls))]
+}
+
+function tlsParts({ serverName, caPem, certificatePem, keyPem }: RedisTlsConfig) {
+  return { serverName, ca: caPem, certificate: certificatePem, key: keyPem }
 }
 
 type CertificateDoors = GatewayConfig['doors']['certificate']
@@ -99,11 +127,12 @@ function describe(path: FieldPath, old: unknown, next: unknown): string {
   return `Cannot change ${showPath(path)} while running: current value is ${show(path, old)}; restart to use ${show(path, next)}`
 }
 
-/** Groups are not written out: a door holds private keys. Fixed lists hold names and addresses only. */
+/** Groups are not written out, nor what files hold: a door has private keys. Fixed lists hold names and addresses only. */
 function show(path: FieldPath, value: unknown): string {
   if (value === undefined) return 'nothing (the field is missing)'
   if (isSecret(path)) return 'a secret (not shown)'
   if (isGroup(value)) return 'a group of fields'
+  if (typeof value === 'string' && value.includes('-----BEGIN')) return 'the content of a file (not shown)'
   const text = JSON.stringify(value)
   return text.length > 200 ? `${text.slice(0, 200)}…` : text
 }

@@ -3,6 +3,7 @@ import { doorsFile } from './doors-file.ts'
 import { addressRanges, flag, pemFile, text, whole, wholeOrLeftOut } from './field.ts'
 import { limitsFile } from './limits-file.ts'
 import { routesFile } from './routes-file.ts'
+import { storeFile } from './store-file.ts'
 import { upstreamsFile } from './upstreams-file.ts'
 
 const bilingual = (description: string) =>
@@ -43,9 +44,33 @@ const revocation = z
     maxStalenessSeconds: whole([1, 2_592_000], 300, 'Age of the revocation data beyond which the door denies'),
     whenStale: z.literal('deny').default('deny').describe('What the door does then'),
     insecureServeWhenStale: flag(false, 'Go on admitting with stale data; not together with `whenStale`'),
-    pollMs: whole([10, 60_000], 250, 'How often the embedded store is asked for changes of other processes'),
+    pollMs: whole(
+      [10, 60_000],
+      250,
+      'How often the store is asked for changes; Redis tells of them itself, and is asked all the same, to know that it is there',
+    ),
+    reconcileSeconds: whole(
+      [5, 86_400],
+      300,
+      'How often everything known here is compared with Redis, in the background',
+    ),
+    connectedCheckMs: whole(
+      [200, 60_000],
+      1_000,
+      'How often Redis is asked about the certificates that are connected, for what was put into its sets by hand',
+    ),
+    snapshotSeconds: whole(
+      [5, 3_600],
+      60,
+      'How often what came from Redis is written to `stateFolder` as a whole, so that a gateway starts without Redis',
+    ),
+    backdatedSeconds: whole(
+      [0, 604_800],
+      0,
+      'How long before their issue your CA lets certificates begin to be valid; when a login ID is revoked, those never seen are covered up to so long before, so that one issued right afterwards is not refused',
+    ),
   })
-  .describe('How fresh the revocation data must be.')
+  .describe('How revocations are followed, and how fresh they must be.')
 
 const assertion = z
   .strictObject({
@@ -123,9 +148,13 @@ export const workersMax = 256
  */
 export const configFile = z.strictObject({
   institution,
-  stateFolder: text('Folder for the embedded store, snapshots and logs', { expected: 'the path of a folder' }).default(
-    'data',
-  ),
+  stateFolder: text('Folder for the embedded store, snapshots and logs; each gateway has its own', {
+    expected: 'the path of a folder',
+  }).default('data'),
+  gatewayName: text('Name of this gateway in lists of gateways; left out: host name and state folder', {
+    pattern: /^\S(.{0,126}\S)?$/,
+    expected: 'a text of at most 128 characters, without spaces around it',
+  }).optional(),
   timeZone: text('Time zone of days and dates on pages and in mails', {
     expected: 'a time zone name such as Asia/Tokyo',
   }).default('Asia/Tokyo'),
@@ -133,10 +162,13 @@ export const configFile = z.strictObject({
   doors: doorsFile,
   upstreams: upstreamsFile,
   routes: routesFile,
+  store: storeFile,
   directory: z
     .enum(['embedded', 'none'])
     .default('embedded')
-    .describe('Where contracts and users are known; none: the application knows its users itself'),
+    .describe(
+      'Where contracts and users are known; embedded: in the store; none: the application knows its users itself',
+    ),
   certificates: z
     .strictObject({
       mustBeRegistered: flag(

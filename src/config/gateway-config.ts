@@ -4,9 +4,10 @@ import type { ConfigFile, Limits, Listen, LoginIdSource } from './config-file.ts
  * The configuration as the program uses it: parsed once, files read, frozen. Plain data, so that it can be handed to
  * worker threads. No other module reads the environment or configuration files.
  */
-export type GatewayConfig = Omit<ConfigFile, 'issuers' | 'doors' | 'upstreams' | 'routes' | 'workers'> & {
+export type GatewayConfig = Omit<ConfigFile, 'issuers' | 'doors' | 'upstreams' | 'routes' | 'store' | 'workers'> & {
   /** Data workers. Default: as many as cores this process may use. Range 1 to 256. */
   readonly workers: number
+  readonly store: StoreConfig
   readonly upstreams: readonly UpstreamConfig[]
   /** Never empty. In the order of the file; which one takes a request does not depend on it. */
   readonly routes: readonly RouteConfig[]
@@ -148,6 +149,43 @@ export type RouteConfig = {
   readonly bodyIdleTimeoutMs: number
   readonly upstreamResponseTimeoutMs: number
   readonly webSocketIdleTimeoutMs: number
+}
+
+/** `embedded`: a file in the state folder. */
+export type StoreConfig = { readonly kind: 'embedded' } | ({ readonly kind: 'redis' } & RedisConfig)
+
+/** A Redis or Valkey that gateways share. */
+export type RedisConfig = {
+  readonly mode: 'standalone' | 'sentinel' | 'cluster'
+  /** At least one, each once: the server itself (exactly one), the Sentinels, or some nodes of the cluster. Hosts without brackets. */
+  readonly nodes: readonly { readonly host: string; readonly port: number }[]
+  /** Defined if and only if the mode is `sentinel`. */
+  readonly sentinelName: string | undefined
+  readonly sentinelUsername: string | undefined
+  readonly sentinelPassword: string | undefined
+  /** 0 in a cluster. */
+  readonly database: number
+  /** Never without a password. Undefined: the default user. */
+  readonly username: string | undefined
+  readonly password: string | undefined
+  /** Defined if and only if the servers speak TLS. */
+  readonly tls: RedisTlsConfig | undefined
+  readonly connectTimeoutMs: number
+  readonly commandTimeoutMs: number
+  /** 0: nobody waits for replicas. */
+  readonly replicasWanted: number
+  readonly replicasTimeoutMs: number
+  readonly logEventsMax: number
+}
+
+export type RedisTlsConfig = {
+  /** The only CAs that are trusted for the store. Undefined: the public ones that Node knows. */
+  readonly caPem: string | undefined
+  /** For SNI and verification. Undefined: the host of each node. */
+  readonly serverName: string | undefined
+  /** The gateway's own client certificate, intermediates after it; undefined together with `keyPem`. */
+  readonly certificatePem: string | undefined
+  readonly keyPem: string | undefined
 }
 
 export type { Limits, Listen, LoginIdSource }

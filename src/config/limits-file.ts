@@ -87,6 +87,11 @@ export const limitsFile = z
       1_048_576,
       'The same over all request bodies of one HTTP/2 connection; also how much of whole answers may wait there for a slow client',
     ),
+    revocationEntriesMax: whole(
+      [1_000, 30_000_000],
+      20_000_000,
+      'Most revoked certificates that fit into memory; with more the data becomes stale, and no revocation is left out silently',
+    ),
     liveConnectionsListMax: whole([1, 100_000], 1_000, 'Most connections listed by `GET /v1/connections`'),
     drainTimeoutMs: whole([0, 3_600_000], 30_000, 'Longest time a drain waits for requests in progress'),
   })

@@ -22,6 +22,7 @@ import { type ReadIssuers, readIssuers, readOperatorIssuers } from './read-issue
 import type { PemContext } from './read-pems.ts'
 import { readRoutes } from './read-routes.ts'
 import { readServerCertificates } from './read-server-certificates.ts'
+import { readStore } from './read-store.ts'
 import { readUpstreams } from './read-upstreams.ts'
 import { readYaml } from './read-yaml.ts'
 import { resolveValues } from './resolve-values.ts'
@@ -131,7 +132,8 @@ function checkSections(sections: Partial<ConfigFile>, context: PemContext): Gate
     Object.hasOwn(sections, 'routes') && written && sections.upstreams && http && limits
       ? readRoutes(sections.routes, { doors: written, upstreams: sections.upstreams, http, limits }, problems)
       : undefined
-  if (!isComplete(sections) || !http || !rule || !read || !doors || !upstreams || !routes) return undefined
+  const store = Object.hasOwn(sections, 'store') ? readStore(sections.store, context) : undefined
+  if (!isComplete(sections) || !http || !rule || !read || !doors || !upstreams || !routes || !store) return undefined
   const accessFile = sections.accessLog.file
   return {
     ...sections,
@@ -142,6 +144,7 @@ function checkSections(sections: Partial<ConfigFile>, context: PemContext): Gate
     doors,
     upstreams,
     routes,
+    store,
     stateFolder: resolve(context.folder, sections.stateFolder),
     accessLog: {
       ...sections.accessLog,

@@ -59,7 +59,8 @@ export class ProblemList {
     if (typeof value !== 'string') return String(value)
     if (value.includes('-----BEGIN')) return 'PEM text (not shown; give the path of a file)'
     if (kindOf(path) !== 'value') return 'a text'
-    const masked = value.replace(/\/\/[^/@]*@/, '//(not shown)@')
+    // Up to the last @: a password may hold unescaped characters that end the authority of a URL.
+    const masked = value.replace(/\/\/.*@/s, '//(not shown)@')
     return JSON.stringify(masked.length > 100 ? `${masked.slice(0, 100)}…` : masked)
   }
 

@@ -5,7 +5,7 @@ import { isOpenToOthers, showMode } from './file-access.ts'
 import { type FieldPath, showPath } from './problem-list.ts'
 import { type PemCertificate, type PemContext, readCertificates, readPemText } from './read-pems.ts'
 
-/** What a certificate of our own is for: a door's, or the one shown to an upstream. */
+/** What a certificate of our own is for: a door's, or the one shown to an upstream or to the store. */
 export type CertificateUse = 'server' | 'client'
 
 /** A certificate of our own with its key, fit for use now. */

@@ -2,11 +2,10 @@ import type { ConfigFile } from './config-file.ts'
 import type { HealthCheckConfig, UpstreamConfig, UpstreamTargetConfig, UpstreamTlsConfig } from './gateway-config.ts'
 import { hostField, isLoopback, normaliseAuthority, normaliseHost } from './host-name.ts'
 import { type FieldPath, showPath } from './problem-list.ts'
-import { readKeyPair } from './read-key-pair.ts'
-import { type PemCertificate, type PemContext, readAuthorities } from './read-pems.ts'
+import { readClientTls } from './read-client-tls.ts'
+import type { PemContext } from './read-pems.ts'
 
 type WrittenUpstream = ConfigFile['upstreams'][number]
-type WrittenTls = NonNullable<WrittenUpstream['tls']>
 type UpstreamsContext = PemContext & {
   /** Undefined where the section is wrong: then nothing is warned of that depends on it. */
   readonly identity: ConfigFile['identity'] | undefined
@@ -102,49 +101,8 @@ function readTls(written: WrittenUpstream, path: FieldPath, context: PemContext)
     context.problems.add([...path, 'tls'], { expected: 'a field of upstreams with https:// targets', reason })
   }
   const at = [...path, 'tls']
-  const authorities = readAuthorities(tls.ca, [...at, 'ca'], context)
-  if (authorities !== undefined) checkValidity(authorities, [...at, 'ca'], context)
-  const caPem = authorities?.map(({ pem }) => pem).join('') ?? ''
-  const pair = readOwnPair(tls, at, context)
-  return {
-    caPem,
-    serverName: readServerName(tls, at, context),
-    certificatePem: pair?.certificatePem,
-    keyPem: pair?.keyPem,
-  }
-}
-
-/** An old CA beside a new one is a rotation; a file of old ones only lets no target pass. */
-function checkValidity(authorities: readonly PemCertificate[], path: FieldPath, context: PemContext): void {
-  const { nowMs, problems } = context
-  const expired = authorities.filter(({ certificate }) => nowMs > certificate.validToDate.getTime())
-  if (expired.length === 0) return
-  const end = expired.at(-1)?.certificate.validToDate.toISOString()
-  if (expired.length === authorities.length)
-    problems.add(path, {
-      expected: 'a PEM file with a CA certificate that is valid now',
-      reason: `it expired at ${end}`,
-    })
-  else
-    problems.warn(`${expired.length} of ${authorities.length} CAs in the file of ${showPath(path)} expired, at ${end}`)
-}
-
-function readOwnPair(tls: WrittenTls, path: FieldPath, context: PemContext) {
-  const { certificate, key } = tls
-  if (certificate !== undefined && key !== undefined)
-    return readKeyPair({ certificate, key }, path, { use: 'client', context })
-  if (certificate !== undefined) context.problems.add([...path, 'key'], { reason: 'a certificate stands beside it' })
-  if (key !== undefined) context.problems.add([...path, 'certificate'], { reason: 'a key stands beside it' })
-  return undefined
-}
-
-/** An address can neither be sent as SNI (RFC 6066 3) nor differ sensibly from the one in the URL. */
-function readServerName(tls: WrittenTls, path: FieldPath, context: PemContext): string | undefined {
-  if (tls.serverName === undefined) return undefined
-  const name = normaliseHost(tls.serverName)
-  if (name !== undefined && /[a-z_]/.test(name) && !name.includes(':')) return name
-  context.problems.add([...path, 'serverName'], {})
-  return undefined
+  const read = readClientTls(tls, at, context)
+  return { ...read, caPem: read.caPem ?? '' }
 }
 
 function readHealthCheck(

@@ -32,7 +32,7 @@ export function replaceFields(readme: string, tables: string = renderFields()): 
   return `${readme.slice(0, begin + fieldsBegin.length)}\n\n${tables}\n${readme.slice(end)}`
 }
 
-const generalFields = new Set(['stateFolder', 'timeZone', 'directory', 'logLevel', 'workers'])
+const generalFields = new Set(['stateFolder', 'gatewayName', 'timeZone', 'directory', 'logLevel', 'workers'])
 
 function sectionOf(path: string): string {
   const [first = '', second] = path.split('.')

@@ -45,13 +45,16 @@ function resolveText(text: string, path: FieldPath, options: ResolveOptions): st
   })
   if (!isSecret(path)) return expanded
   if (expanded.startsWith('file:')) return readSecret(resolve(options.folder, expanded.slice(5)), path, options)
-  if (expanded === text) {
+  if (expanded === text && !plainUrl.test(text)) {
     options.problems.warn(
       `${showPath(path)} stands in the configuration file itself: whoever may read that file has the secret; use \${NAME} or file:`,
     )
   }
   return expanded
 }
+
+/** A URL without user name and password, in a field where one may stand. */
+const plainUrl = /^[a-z][a-z0-9+.-]*:\/\/[^@?#]*$/i
 
 function readSecret(file: string, path: FieldPath, options: ResolveOptions): string {
   try {

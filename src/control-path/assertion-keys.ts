@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync, type JsonWebKey } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
+import { GatewayError } from '../base/errors.ts'
 import type { ControlLog } from './ports.ts'
 import type { TrustStore } from './store-port.ts'
 import { updateMeta } from './update-meta.ts'
@@ -28,20 +29,30 @@ const refreshMs = 5_000
  */
 export class AssertionKeys {
   readonly #options: AssertionKeysOptions
+  #own: OwnKey
   #current: AssertionKeySet
   #rotateAtMs: number
   #timer: NodeJS.Timeout | undefined
 
-  private constructor(options: AssertionKeysOptions, current: AssertionKeySet, rotateAtMs: number) {
+  private constructor(options: AssertionKeysOptions, own: OwnKey, jwks: string) {
     this.#options = options
-    this.#current = current
-    this.#rotateAtMs = rotateAtMs
+    this.#own = own
+    this.#current = { privateJwk: own.privateJwk, jwks }
+    this.#rotateAtMs = nextRotationMs(options)
   }
 
-  /** Makes and publishes the first key. Throws `store_unavailable`. */
+  /**
+   * Makes and publishes the first key. With a store that does not answer, or may only be read, the key is known to this gateway alone
+   * until it can be published.
+   */
   static async open(options: AssertionKeysOptions): Promise<AssertionKeys> {
-    const current = await publishNewKey(options)
-    const keys = new AssertionKeys(options, current, nextRotationMs(options))
+    const own = makeKey(options)
+    const jwks = await publish(own, options).catch((error: unknown) => {
+      if (!(error instanceof GatewayError)) throw error
+      options.log.warn('the key of assertions is not published yet', { code: error.code, fault: error.message })
+      return keySetText([own.published])
+    })
+    const keys = new AssertionKeys(options, own, jwks)
     keys.#timer = setInterval(() => {
       keys
         .#refresh()
@@ -61,32 +72,46 @@ export class AssertionKeys {
 
   async #refresh(): Promise<void> {
     const before = this.#current
-    if (this.#options.clock.monotonicMs() >= this.#rotateAtMs) {
-      this.#current = await publishNewKey(this.#options)
+    const isDue = this.#options.clock.monotonicMs() >= this.#rotateAtMs
+    const own = isDue ? makeKey(this.#options) : this.#own
+    // Also where the store has lost the key: an assertion whose key nobody knows is worth nothing.
+    const jwks = await publish(own, this.#options)
+    if (isDue) {
+      this.#own = own
       this.#rotateAtMs = nextRotationMs(this.#options)
-    } else {
-      const value = await this.#options.store.readMeta('assertionKeys')
-      this.#current = { ...before, jwks: keySetText(published(value?.value, this.#options.clock.nowMs())) }
     }
-    if (before.jwks !== this.#current.jwks || before.privateJwk !== this.#current.privateJwk) {
-      this.#options.changed(this.#current)
-    }
+    this.#current = { privateJwk: own.privateJwk, jwks }
+    if (before.jwks !== jwks || before.privateJwk !== own.privateJwk) this.#options.changed(this.#current)
   }
 }
 
-async function publishNewKey(options: AssertionKeysOptions): Promise<AssertionKeySet> {
+type OwnKey = { readonly privateJwk: string; readonly published: PublishedKey }
+
+function makeKey(options: AssertionKeysOptions): OwnKey {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const publicJwk = publicKey.export({ format: 'jwk' })
   const kid = createHash('sha256').update(`${publicJwk.x}.${publicJwk.y}`).digest('base64url').slice(0, 16)
-  const nowMs = options.clock.nowMs()
   // Twice the rotation: a gateway whose rotation is late still signs with a key that everyone knows.
-  const expiresAtMs = nowMs + options.keyRotationHours * 2 * 3_600_000 + options.lifetimeSeconds * 1_000
-  const jwk = { ...publicJwk, kid, alg: 'ES256', use: 'sig' }
-  const value = await updateMeta(options.store, 'assertionKeys', (current) =>
-    JSON.stringify([...published(current, nowMs), { jwk, expiresAtMs }]),
-  )
-  const privateJwk = JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid, alg: 'ES256' })
-  return { privateJwk, jwks: keySetText(published(value, nowMs)) }
+  const livesMs = options.keyRotationHours * 2 * 3_600_000 + options.lifetimeSeconds * 1_000
+  return {
+    privateJwk: JSON.stringify({ ...privateKey.export({ format: 'jwk' }), kid, alg: 'ES256' }),
+    published: {
+      jwk: { ...publicJwk, kid, alg: 'ES256', use: 'sig' },
+      expiresAtMs: options.clock.nowMs() + livesMs,
+    },
+  }
+}
+
+/** Puts the key among those of all gateways unless it stands there; returns them all. */
+async function publish(own: OwnKey, options: AssertionKeysOptions): Promise<string> {
+  const nowMs = options.clock.nowMs()
+  const { kid } = own.published.jwk
+  const value = await updateMeta(options.store, 'assertionKeys', (current) => {
+    const keys = published(current, nowMs)
+    if (current !== undefined && keys.some(({ jwk }) => jwk.kid === kid)) return current
+    return JSON.stringify([...keys, own.published])
+  })
+  return keySetText(published(value, nowMs))
 }
 
 function nextRotationMs(options: AssertionKeysOptions): number {

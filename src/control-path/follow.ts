@@ -1,94 +1,95 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { GatewayError } from '../base/errors.ts'
-import type { Freshness } from '../trust/freshness.ts'
-import type { RevocationIndexWriter } from '../trust/revocation-index.ts'
-import type { CertificateKey } from '../x509/certificate-key.ts'
-import { type FollowUp, finishFollowUps, takeEvent } from './apply.ts'
-import { KnownRevocations } from './known-revocations.ts'
-import type { ControlAudit, ControlLog, DataWorkers } from './ports.ts'
-import type { LogPage, LogPosition, TrustStore } from './store-port.ts'
-
-/**
- * connecting: nothing has been heard yet; no login is judged fresh enough.
- * replaying:  heard, and working through what the store says (the first load, or a log that did not go on).
- * live:       all the store had said at the last poll is applied.
- * stale:      it has been live, and the last poll failed; what is known stays refused, the age of the data grows.
- * stopped:    ended by `stop()`.
- */
-export type FollowerState = 'connecting' | 'replaying' | 'live' | 'stale' | 'stopped'
-
-export type FollowerStatus = {
-  readonly state: FollowerState
-  /** Version of the last event applied. */
-  readonly version: number
-  /** Age of the trust data. Unit: milliseconds; infinity before the first load. */
-  readonly dataAgeMs: number
-  /** Certificates held revoked, all and by issuerId. */
-  readonly revocations: number
-  readonly revocationsByIssuer: ReadonlyMap<string, number>
-  /** How often the store turned out to have lost revocations, and how many all in all; none was lost here. */
-  readonly storeBehindCount: number
-  readonly revocationsLostByStore: number
-  readonly lastFault: string | undefined
-}
-
-export type FollowerOptions = {
-  readonly store: TrustStore
-  readonly index: RevocationIndexWriter
-  readonly freshness: Freshness
-  readonly workers: DataWorkers
-  /** How often the store is asked for what others wrote. Unit: milliseconds. */
-  readonly pollMs: number
-  readonly log: ControlLog
-  readonly audit: ControlAudit
-  /** Told how many revocations have just been applied, for the metric. */
-  readonly revocationsApplied?: (count: number) => void
-}
-
-/** Cuts counted by version of the event behind them, from `watch()` to `end()`. */
-export type CutWatch = { readonly cuts: ReadonlyMap<number, number>; end(): void }
+import { Applier, type CutWatch } from './applier.ts'
+import { Comparisons } from './comparisons.ts'
+import { ConnectedCheck } from './connected-check.ts'
+import type { FollowerObserver, FollowerOptions } from './follower-options.ts'
+import type { FollowerState, FollowerStatus } from './follower-status.ts'
+import type { CertificateKey } from './ports.ts'
+import { type Differences, Reconciler } from './reconcile.ts'
+import type { LogPage } from './store-port.ts'
 
 const pageEventsMax = 1_000
+/** Pages of a remote store are short, because one of its events may hold a thousand certificates. */
+const remotePageEventsMax = 32
 const longestPauseMs = 2_000
 const caughtUpTimeoutMs = 10_000
+/** While nothing is known yet and the store is away, how often that is said. Unit: milliseconds. */
+const complainEveryMs = 5_000
+/** How long a revocation that is found in a set waits for its event. Unit: milliseconds. */
+const logReadMaxMs = 300
 /** A store that is replaced more often than this within one pull is not one to be followed. */
-const reloadsMax = 3
+const roundsMax = 3
 
 type Waiter = { readonly afterPull: number; resolve(): void; reject(fault: GatewayError): void }
+
+const unobserved: FollowerObserver = {
+  revocationsApplied: () => {},
+  revocationApplied: () => {},
+  storeBehind: () => {},
+  reconcileEnded: () => {},
+  reconcileDifferences: () => {},
+}
 
 /** Follows the store's log in the control thread: loads what it amounts to, then applies each event in order. */
 export class Follower {
   readonly #options: FollowerOptions
-  readonly #known = new KnownRevocations()
-  readonly #pending = new Set<FollowUp>()
-  readonly #watches = new Set<Map<number, number>>()
+  readonly #observer: FollowerObserver
+  readonly #applier: Applier
+  readonly #reconciler: Reconciler
+  readonly #comparisons: Comparisons
+  readonly #connectedCheck: ConnectedCheck | undefined
   readonly #waiters = new Set<Waiter>()
   readonly #ready = Promise.withResolvers<void>()
+  #listening: { close(): Promise<void> } | undefined
   #state: FollowerState = 'connecting'
-  #position: LogPosition = { version: 0, token: '' }
-  /** Stays when the store falls back, so that a restore must be newer than everything ever applied. */
-  #highestVersion = 0
+  /** Something is known: from a snapshot, or from the store. */
   #loaded = false
   #directoryToForget = false
-  #acceptedMismatch = ''
   #storeBehindCount = 0
   #revocationsLostByStore = 0
+  #unrecorded = 0
   #lastFault: string | undefined
+  #complainedAtMs = Number.NEGATIVE_INFINITY
   #pullsStarted = 0
   #failures = 0
+  #news = false
   #wake: (() => void) | undefined
   #loop: Promise<void> | undefined
 
   constructor(options: FollowerOptions) {
     this.#options = options
+    this.#observer = options.observer ?? unobserved
+    this.#applier = new Applier(options)
+    this.#reconciler = new Reconciler({
+      ...options,
+      observer: this.#observer,
+      replica: options.keeping?.replica,
+      take: (events) => this.#applier.takeBeside(events),
+      finish: (followUps) => this.#applier.finishBeside(followUps),
+      highestVersion: () => this.#applier.highestVersion,
+    })
+    this.#comparisons = new Comparisons({
+      ...options,
+      reconciler: this.#reconciler,
+      routineMs: options.reconcileMs,
+      directoryBehind: () => options.keeping?.replica !== undefined && options.keeping.replica.position() === undefined,
+      position: () => this.#applier.position,
+      ended: (differences) => this.#compared(differences),
+    })
+    this.#connectedCheck = this.#createConnectedCheck()
     this.#ready.promise.catch(() => {})
   }
 
   /** Begins to follow; call once. */
   start(): void {
-    this.#loop = this.#follow()
+    this.#loop = this.#run()
   }
 
-  /** Resolves once the first load is applied, however often it takes; rejects if stopped before. */
+  /**
+   * Resolves once the first load is applied, however long that takes: from the store, or, while that does not answer, from this
+   * gateway's snapshot. Rejects if stopped before.
+   */
   ready(): Promise<void> {
     return this.#ready.promise
   }
@@ -106,7 +107,7 @@ export class Follower {
       const why = this.#lastFault ?? 'the store or a worker is slow'
       reject(new GatewayError('store_unavailable', `Cannot confirm that the change is applied here yet: ${why}`))
     }, caughtUpTimeoutMs)
-    this.#wake?.()
+    this.#wakeUp()
     try {
       await promise
     } finally {
@@ -116,21 +117,51 @@ export class Follower {
   }
 
   watch(): CutWatch {
-    const cuts = new Map<number, number>()
-    this.#watches.add(cuts)
-    return { cuts, end: () => this.#watches.delete(cuts) }
+    return this.#applier.watch()
+  }
+
+  /** Above every version that was ever applied here. */
+  get highestVersion(): number {
+    return this.#applier.highestVersion
+  }
+
+  /** This process holds the state folder from now on: what it applies is written there. */
+  ownArchive(): void {
+    this.#applier.ownArchive()
+  }
+
+  releaseArchive(): Promise<void> {
+    return this.#applier.releaseArchive()
+  }
+
+  /** A member of a set in the store is no serial number. */
+  unreadableMember(issuerId: string, member: string): void {
+    this.#reconciler.unreadable(issuerId, member)
   }
 
   status(): FollowerStatus {
+    const { memory, freshness, keeping } = this.#options
+    const position = this.#comparisons.required === undefined ? this.#applier.position : { version: 0, token: '' }
+    const archive = keeping?.archive.status()
     return {
       state: this.#state,
-      version: this.#position.version,
-      dataAgeMs: this.#options.freshness.ageMs(),
-      revocations: this.#known.size,
-      revocationsByIssuer: this.#known.countByIssuer(),
+      version: position.version,
+      position,
+      dataAgeMs: freshness.ageMs(),
+      revocations: memory.ledger.revoked,
+      revocationsByIssuer: memory.ledger.countByIssuer(),
+      rules: memory.rulesInForce().length,
       storeBehindCount: this.#storeBehindCount,
       revocationsLostByStore: this.#revocationsLostByStore,
       lastFault: this.#lastFault,
+      reconcile: this.#reconciler.status,
+      unrecorded: this.#unrecorded,
+      snapshot: archive && {
+        ageMs: archive.snapshotAgeMs,
+        entries: archive.snapshotEntries,
+        bytes: archive.snapshotBytes,
+        lastFault: archive.lastFault,
+      },
     }
   }
 
@@ -138,13 +169,38 @@ export class Follower {
     this.#state = 'stopped'
     this.#ready.reject(stopped())
     for (const waiter of this.#waiters) waiter.reject(stopped())
-    this.#wake?.()
+    this.#connectedCheck?.stop()
+    this.#reconciler.stop()
+    this.#wakeUp()
+    await this.#listening?.close()
     await this.#loop
+    await this.#comparisons.running?.catch(() => {})
+    await this.#applier.close()
   }
 
-  async #follow(): Promise<void> {
+  #createConnectedCheck(): ConnectedCheck | undefined {
+    const { store, memory, workers, connectedCheckMs, log } = this.#options
+    if (store.remote === undefined || connectedCheckMs === undefined) return undefined
+    return new ConnectedCheck({
+      remote: store.remote,
+      memory,
+      workers,
+      everyMs: connectedCheckMs,
+      version: () => this.#applier.position.version,
+      logRead: () => Promise.race([this.caughtUp().catch(() => {}), wait(logReadMaxMs, undefined, { ref: false })]),
+      revoked: (keys, version) => this.#revokeBeside(keys, version),
+      log,
+    })
+  }
+
+  async #run(): Promise<void> {
+    await this.#recover()
+    if (this.#isStopped()) return
+    this.#listening = this.#options.store.remote?.listen(() => this.#wakeUp())
+    this.#connectedCheck?.start()
     while (!this.#isStopped()) {
       const pull = ++this.#pullsStarted
+      this.#news = false
       try {
         await this.#pull()
         this.#heard(pull)
@@ -155,39 +211,69 @@ export class Follower {
     }
   }
 
+  async #recover(): Promise<void> {
+    const { log, freshness, clock, memory } = this.#options
+    const startMs = clock.monotonicMs()
+    const recovered = await this.#applier.recover()
+    if (recovered === undefined) return
+    const { version } = this.#applier.position
+    const fields = { version, revocations: memory.ledger.revoked, ms: Math.round(clock.monotonicMs() - startMs) }
+    log.info('trust data loaded from the snapshot', fields)
+    this.#loaded = true
+    this.#comparisons.recovered(recovered)
+    if (Number.isFinite(recovered.heardAgoMs)) freshness.assumeHeard(recovered.heardAgoMs)
+  }
+
   #isStopped(): boolean {
     return this.#state === 'stopped'
   }
 
   #heard(pull: number): void {
     if (this.#isStopped()) return
-    this.#options.freshness.heard()
-    if (this.#failures > 0) this.#options.log.info('store heard again', { version: this.#position.version })
+    if (this.#failures > 0) this.#options.log.info('store heard again', { version: this.#applier.position.version })
     this.#failures = 0
+    // What is missing yet may be a revocation: until the comparison has ended the data only grows older.
+    if (this.#comparisons.required !== undefined) {
+      this.#state = 'replaying'
+      return
+    }
     this.#lastFault = undefined
+    this.#options.freshness.heard()
+    this.#applier.current()
     this.#state = 'live'
+    this.#loaded = true
     this.#ready.resolve()
     for (const waiter of this.#waiters) if (pull > waiter.afterPull) waiter.resolve()
   }
 
   #failed(error: unknown): void {
+    const { log, clock } = this.#options
     this.#lastFault = error instanceof Error ? error.message : String(error)
+    const fields = { code: error instanceof GatewayError ? error.code : 'internal', fault: this.#lastFault }
+    const nowMs = clock.monotonicMs()
     // Once an outage: the age of the data is a metric, and a line every poll would bury everything else.
     if (this.#failures === 0) {
-      const code = error instanceof GatewayError ? error.code : 'internal'
-      this.#options.log.error('cannot follow the store', { code, fault: this.#lastFault })
+      log.error('cannot follow the store', fields)
+      this.#complainedAtMs = nowMs
+    } else if (!this.#loaded && nowMs - this.#complainedAtMs >= complainEveryMs) {
+      log.warn('waiting for the store, as there is no snapshot to start from', fields)
+      this.#complainedAtMs = nowMs
     }
     this.#failures++
-    if (!this.#isStopped()) this.#state = this.#loaded ? 'stale' : 'connecting'
+    if (this.#isStopped()) return
+    this.#state = this.#loaded ? 'stale' : 'connecting'
+    if (this.#loaded) this.#ready.resolve()
+  }
+
+  #wakeUp(): void {
+    this.#news = true
+    this.#wake?.()
   }
 
   async #pause(): Promise<void> {
-    for (const waiter of this.#waiters) if (waiter.afterPull >= this.#pullsStarted && this.#failures === 0) return
-    if (this.#isStopped()) return
-    const pauseMs = Math.min(
-      this.#options.pollMs * 2 ** Math.min(this.#failures, 10),
-      Math.max(longestPauseMs, this.#options.pollMs),
-    )
+    if (this.#isStopped() || (this.#news && this.#failures === 0)) return
+    const { pollMs } = this.#options
+    const pauseMs = Math.min(pollMs * 2 ** Math.min(this.#failures, 10), Math.max(longestPauseMs, pollMs))
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, pauseMs)
     this.#wake = resolve
@@ -198,119 +284,90 @@ export class Follower {
 
   /** Applies all the store has to say. Whatever fails in between is tried again by the next pull. */
   async #pull(): Promise<void> {
+    const { store } = this.#options
     await this.#finish()
-    if (!this.#loaded) await this.#load()
-    for (let reloads = 0; !this.#isStopped(); ) {
-      const page = await this.#options.store.eventsSince(this.#position, pageEventsMax)
+    const limit = store.remote === undefined ? pageEventsMax : remotePageEventsMax
+    for (let rounds = 0; !this.#isStopped(); ) {
+      if (this.#comparisons.required === 'first') this.#applier.jumpTo(await store.position())
+      const page = await store.eventsSince(this.#applier.position, limit)
       if (page.continuous) {
         await this.#applyPage(page)
-        if (page.events.length === pageEventsMax) continue
-        if (!this.#storeLacks(page)) return
-      }
-      if (++reloads > reloadsMax) {
+        if (page.events.length === limit) continue
+        this.#unrecorded = page.unrecordedCount
+        this.#comparisons.startIfDue(page)
+        if (!this.#waitsForComparison()) return
+        await this.#comparisons.running
+      } else if (this.#comparisons.required !== 'first') await this.#startOver(page)
+      if (++rounds > roundsMax) {
         throw new GatewayError(
           'store_unavailable',
-          `Cannot follow the store: it changed ${reloads} times within one pull`,
+          `Cannot follow the store: it changed ${rounds} times within one pull`,
         )
       }
-      await this.#reload(page)
     }
+  }
+
+  /** A file here is compared at once; so is what has never been loaded. A remote store is followed meanwhile. */
+  #waitsForComparison(): boolean {
+    const { running, required } = this.#comparisons
+    return running !== undefined && (this.#options.store.remote === undefined || required === 'first')
   }
 
   async #applyPage(page: LogPage): Promise<void> {
+    const { clock } = this.#options
+    const readAtMs = clock.monotonicMs()
+    this.#applier.takePage(page)
+    await this.#finish()
+    if (page.events.length === 0) return
+    this.#options.applied?.()
     let revocations = 0
-    // Invariant 2: every event of the page stands in the index before the first connection is cut.
     for (const event of page.events) {
-      if (event.kind === 'revoked') revocations++
-      const followUp = takeEvent(event, { index: this.#options.index, known: this.#known })
-      if (followUp !== undefined) this.#pending.add(followUp)
+      if (event.kind !== 'revoked') continue
+      revocations += event.keys.length
+      const lagMs = Math.max(0, page.nowMs - event.atMs) + clock.monotonicMs() - readAtMs
+      this.#observer.revocationApplied(lagMs / 1_000)
     }
-    this.#position = page.end
-    this.#highestVersion = Math.max(this.#highestVersion, page.end.version)
-    await this.#finish()
-    if (revocations > 0) this.#options.revocationsApplied?.(revocations)
+    if (revocations > 0) this.#observer.revocationsApplied(revocations)
   }
 
-  /**
-   * Reads what the log amounts to and adds it to what is known; takes nothing away but what a newer tombstone takes away.
-   * Returns the certificates that the store says are revoked.
-   */
-  async #load(): Promise<ReadonlySet<CertificateKey>> {
-    const { store, index } = this.#options
-    this.#state = 'replaying'
-    // The position is read first: what changes while the pages are read comes again as events.
-    const position = await store.position()
-    const revoked = new Set<CertificateKey>()
-    for (let after = 0; !this.#isStopped(); ) {
-      const page = await store.stateSince(after, pageEventsMax)
-      for (const event of page) {
-        if (event.kind === 'revoked') revoked.add(event.revocation.key)
-        const followUp = takeEvent(event, { index, known: this.#known })
-        // Before the first load no connection can have been permitted, so there is nothing to cut.
-        if (this.#loaded && followUp?.added === true) this.#pending.add(followUp)
-      }
-      const last = page.at(-1)
-      if (last === undefined) break
-      after = last.version
-      this.#highestVersion = Math.max(this.#highestVersion, after)
-    }
-    this.#position = position
-    this.#loaded = !this.#isStopped()
-    return revoked
-  }
-
-  async #reload(page: LogPage): Promise<void> {
+  /** The log does not go on from here: it was replaced, rolled back, or trimmed. It is followed from its end, and compared. */
+  async #startOver(page: LogPage): Promise<void> {
     const { store, log } = this.#options
-    const before = this.#position
-    if (!page.continuous) {
-      this.#directoryToForget = true
-      const fields = { version: before.version, storeVersion: page.lastVersion }
-      if (page.lastVersion < before.version) log.error('the store has gone back behind what is applied here', fields)
-      else log.warn('the log of the store does not go on from here: reading its state', fields)
-    }
-    const lost = this.#known.missingFrom(await this.#load())
-    await this.#finish()
-    if (lost.length === 0) {
-      this.#acceptedMismatch = mismatch(this.#known.size, page.revokedCount)
-      return
-    }
-    this.#storeBehindCount++
-    this.#revocationsLostByStore += lost.length
-    const detail = `the store lacks ${lost.length} revocations that are known here; they stay revoked and are written again`
-    log.error(detail, { version: this.#highestVersion, storeVersion: page.lastVersion })
-    this.#options.audit({
-      event: 'store_behind',
-      actor: { kind: 'store', name: 'store' },
-      reason: page.continuous ? 'revocations_missing' : 'log_replaced',
-      detail: { revocationsLost: lost.length, version: this.#highestVersion, storeVersion: page.lastVersion },
-    })
-    await store.publishAgain(lost, this.#highestVersion)
+    const { version } = this.#applier.position
+    const fields = { version, storeVersion: page.lastVersion }
+    if (page.lastVersion < version) log.error('the store has gone back behind what is applied here', fields)
+    else log.warn('the log of the store does not go on from here: reading its state', fields)
+    this.#directoryToForget = true
+    await this.#comparisons.requireAfterGap()
+    this.#state = 'replaying'
+    this.#applier.jumpTo(await store.position())
   }
 
-  /** Whether revocations were taken away, or put in, past the log. */
-  #storeLacks(page: LogPage): boolean {
-    if (this.#known.size === page.revokedCount) {
-      this.#acceptedMismatch = ''
-      return false
+  #compared(differences: Differences | undefined): void {
+    if (this.#comparisons.required === undefined) this.#applier.whole()
+    if (differences !== undefined && differences.missingInStore > 0) {
+      this.#storeBehindCount++
+      this.#revocationsLostByStore += differences.missingInStore
+      this.#observer.storeBehind()
     }
-    return mismatch(this.#known.size, page.revokedCount) !== this.#acceptedMismatch
+    this.#options.applied?.()
+    this.#wakeUp()
+  }
+
+  /** Certificates that somebody revoked past the log; `version` is older than all that comes from now on. */
+  async #revokeBeside(keys: readonly CertificateKey[], version: number): Promise<void> {
+    const atMs = this.#options.clock.nowMs()
+    await this.#applier.finishBeside(this.#applier.takeBeside([{ kind: 'revoked', version, keys, atMs }]))
   }
 
   async #finish(): Promise<void> {
-    const { workers } = this.#options
-    await finishFollowUps(this.#pending, workers, (version, connections) => {
-      for (const cuts of this.#watches) cuts.set(version, (cuts.get(version) ?? 0) + connections)
-    })
-    if (!this.#directoryToForget) return
-    await workers.directoryReplaced()
+    await this.#applier.finish()
+    if (!this.#directoryToForget || this.#comparisons.required !== undefined) return
+    await this.#options.workers.directoryReplaced()
     this.#directoryToForget = false
   }
 }
 
 function stopped(): GatewayError {
   return new GatewayError('store_unavailable', 'Cannot follow the store: stopped')
-}
-
-function mismatch(known: number, stored: number): string {
-  return `${known}/${stored}`
 }

@@ -1,7 +1,8 @@
 import type { DenialReason } from '../trust/denial.ts'
 import type { DirectoryAnswer, UserRole } from '../trust/directory-answer.ts'
-import type { ConnectionSummary, CutSelector } from '../trust/live-connections.ts'
+import type { ConnectionSummary, CutSelector, RecheckScope } from '../trust/live-connections.ts'
 import type { CertificateKey } from '../x509/certificate-key.ts'
+import type { Contract, NewCertificate, User } from './store-port.ts'
 
 /** RFC 5280 5.3.1 reason codes a revocation may carry, by their names there. */
 export const revocationReasons = [
@@ -31,23 +32,56 @@ export type Revocation = {
 }
 
 /**
- * A change of trust, in the order in which the store took it. `version` rises by one with each event; the store's
- * log is the truth that every gateway follows.
+ * Revokes certificates by when they begin to be valid, so that those nobody has ever seen are covered too. Bounds count in whole
+ * seconds, as `notBefore` does (RFC 5280 4.1.2.5), both included.
+ */
+export type RevocationRule =
+  /** Everything the login ID had until then; one rule a login ID, whose bound only rises. */
+  | { readonly by: 'loginId'; readonly loginId: string; readonly notBeforeMaxMs: number }
+  /** What a CA issued in a span of time: for an incident there. */
+  | {
+      readonly by: 'issuer'
+      readonly issuerId: string
+      readonly notBeforeMinMs: number
+      readonly notBeforeMaxMs: number
+    }
+
+/** What the directory knows of one subject, as it travels from store to gateway. */
+export type DirectoryEntry =
+  | { readonly type: 'contract'; readonly contract: Contract }
+  | { readonly type: 'user'; readonly user: User }
+  | { readonly type: 'certificate'; readonly certificate: NewCertificate; readonly superseded: boolean }
+
+/** Certificates revoked together; never empty. `atMs`: when the store took it, by the store's clock. */
+type RevokedEvent = { readonly kind: 'revoked'; readonly keys: readonly CertificateKey[]; readonly atMs: number }
+
+/**
+ * A change of trust, in the order in which the store took it. `version` rises with each event; the store's log is the truth
+ * that every gateway follows. Applying an event twice, or an older one after a newer one of the same subject, changes nothing.
  */
 export type TrustEvent = { readonly version: number } & (
-  | { readonly kind: 'revoked'; readonly revocation: Revocation }
+  | RevokedEvent
   | { readonly kind: 'restored'; readonly key: CertificateKey; readonly actor: string; readonly atMs: number }
+  | { readonly kind: 'rule'; readonly ruleId: string; readonly rule: RevocationRule; readonly atMs: number }
+  | { readonly kind: 'rule_withdrawn'; readonly ruleId: string; readonly atMs: number }
   | { readonly kind: 'superseded'; readonly key: CertificateKey }
   | { readonly kind: 'suspended'; readonly loginId: string; readonly suspended: boolean }
   | { readonly kind: 'login_method'; readonly contractId: string; readonly method: 'certificate' | 'password' }
-  /** Positive knowledge about this login ID changed: what workers remember of it must be fetched again. */
-  | { readonly kind: 'directory'; readonly loginId: string }
+  /**
+   * Positive knowledge changed. `loginId`: what workers remember of it must be fetched again; undefined where it concerns
+   * a contract, of which they remember nothing.
+   */
+  | { readonly kind: 'directory'; readonly loginId: string | undefined; readonly entry: DirectoryEntry }
 )
 
 /** What the control path and the admin API need from the data workers; the assembly gives it. */
 export type DataWorkers = {
   /** Cuts in every worker; resolves with the number of connections cut once all workers have done so. */
   cut(selector: CutSelector, reason: DenialReason): Promise<number>
+  /** Every worker judges these connections anew and cuts those that would not be let in now; resolves with how many. */
+  recheck(scope: RecheckScope): Promise<number>
+  /** Every certificate that has a connection now, each once, whatever its verdict was. */
+  connectedKeys(): Promise<readonly CertificateKey[]>
   /** Every worker forgets what it knows of the login ID, asks again, and judges its connections anew. */
   directoryChanged(loginId: string): Promise<void>
   /** At most `max` connections over all workers, oldest first. */
@@ -73,17 +107,28 @@ export type ControlAuditEvent = {
   readonly event:
     | 'certificate_restored'
     | 'certificate_revoked'
+    /** A batch of a bulk revocation; the serial numbers stand in the detail. */
+    | 'certificates_revoked'
     | 'login_method_changed'
     | 'operator_refused'
+    | 'rule_published'
+    | 'rule_withdrawn'
+    /** Trust data on disk could not be used; what it held is taken from the store. */
+    | 'snapshot_unusable'
     | 'store_behind'
+    /** Somebody added to or took from a set of revoked serial numbers past the gateways. */
+    | 'store_changed_by_hand'
     | 'user_reinstated'
     | 'user_suspended'
   readonly actor: { readonly kind: 'operator' | 'store' | 'unauthenticated'; readonly name: string }
-  readonly target?: { readonly kind: 'certificate' | 'contract' | 'door' | 'login_id'; readonly name: string }
+  readonly target?: {
+    readonly kind: 'certificate' | 'contract' | 'door' | 'issuer' | 'login_id' | 'rule'
+    readonly name: string
+  }
   readonly reason?: string
   readonly requestId?: string
   readonly detail?: Readonly<Record<string, string | number | boolean | undefined>>
 }
 export type ControlAudit = (event: ControlAuditEvent) => void
 
-export type { CertificateKey, CutSelector, DirectoryAnswer, UserRole }
+export type { CertificateKey, CutSelector, DirectoryAnswer, RecheckScope, UserRole }

@@ -1,18 +1,38 @@
 import type { CertificateKey } from '../x509/certificate-key.ts'
 import type { Follower } from './follow.ts'
+import type { Confirmation, GatewayReports } from './gateway-reports.ts'
 import type { Actor } from './ports.ts'
-import type { ChangeResult, LoginMethod, PublishOutcome, RevocationRequest, TrustStore } from './store-port.ts'
+import type {
+  ChangeResult,
+  LoginMethod,
+  PublishOutcome,
+  RevocationRequest,
+  RuleRequest,
+  TrustStore,
+} from './store-port.ts'
 
 /** Revocations written in one transaction: short enough not to hold up other users of the store. */
 const batchMax = 500
 
+export type Published = {
+  /** In the order of the requests; a certificate named twice is answered twice. */
+  readonly outcomes: readonly PublishOutcome[]
+  /** At this gateway. */
+  readonly connectionsCut: number
+  /** Replicas of the store that had all of it when it was answered; undefined: this store has none. */
+  readonly replicas: number | undefined
+  /** The highest version of the outcomes; 0 if there are none. */
+  readonly version: number
+}
+
+export type AppliedChange = ChangeResult & { readonly connectionsCut: number }
+
 /** Publishes changes of trust and answers when every worker of this gateway has applied them. */
 export type Publisher = {
-  /** In the order of the requests; a certificate named twice is answered twice. */
-  publish(
-    requests: readonly RevocationRequest[],
-    actor: Actor,
-  ): Promise<{ outcomes: readonly PublishOutcome[]; connectionsCut: number }>
+  publish(requests: readonly RevocationRequest[], actor: Actor): Promise<Published>
+  publishRule(request: RuleRequest, actor: Actor): Promise<AppliedChange>
+  /** Throws `admin_not_found`. */
+  withdrawRule(ruleId: string, actor: Actor): Promise<AppliedChange>
   /** Throws `restore_refused`. */
   restore(key: CertificateKey, actor: Actor): Promise<{ outcome: 'restored' | 'not_revoked' }>
   /** Throws `admin_not_found`. */
@@ -21,20 +41,28 @@ export type Publisher = {
   setLoginMethod(contractId: string, method: LoginMethod): Promise<AppliedChange>
   /** Throws `admin_not_found`. */
   supersede(key: CertificateKey): Promise<AppliedChange>
+  /** Resolves once every gateway has applied this version, or after the time; says which have not. */
+  confirmed(version: number, timeoutMs: number): Promise<Confirmation>
 }
 
-export type AppliedChange = { readonly changed: boolean; readonly connectionsCut: number }
+export type { Confirmation }
 
-/** Each call may throw `store_unavailable`; what the store has taken by then stays and is applied later. */
-export function createPublisher(options: { store: TrustStore; follower: Follower }): Publisher {
-  const { store, follower } = options
+export type PublisherOptions = {
+  readonly store: TrustStore
+  readonly follower: Follower
+  readonly reports: Pick<GatewayReports, 'confirmed'>
+}
 
+/**
+ * Each call may throw `store_unavailable` (what the store has taken by then stays and is applied later) and `store_read_only`.
+ */
+export function createPublisher({ store, follower, reports }: PublisherOptions): Publisher {
   async function applied<T>(change: () => Promise<T>, versionsOf: (result: T) => readonly number[]) {
     const watch = follower.watch()
     try {
       const result = await change()
       await follower.caughtUp()
-      const cuts = versionsOf(result).map((version) => watch.cuts.get(version) ?? 0)
+      const cuts = [...new Set(versionsOf(result))].map((version) => watch.cuts.get(version) ?? 0)
       return { result, connectionsCut: cuts.reduce((sum, count) => sum + count, 0) }
     } finally {
       watch.end()
@@ -43,35 +71,41 @@ export function createPublisher(options: { store: TrustStore; follower: Follower
 
   async function changed(change: () => Promise<ChangeResult>): Promise<AppliedChange> {
     const { result, connectionsCut } = await applied(change, ({ version }) => [version])
-    return { changed: result.changed, connectionsCut }
+    return { ...result, connectionsCut }
   }
 
-  async function publishAll(requests: readonly RevocationRequest[], actor: Actor): Promise<PublishOutcome[]> {
+  async function publishAll(requests: readonly RevocationRequest[], actor: Actor) {
     const outcomes: PublishOutcome[] = []
+    let replicas: number | undefined
     for (let first = 0; first < requests.length; first += batchMax) {
       const batch = await store.publish(requests.slice(first, first + batchMax), actor)
       outcomes.push(...batch.outcomes)
+      if (batch.replicas !== undefined) replicas = Math.min(replicas ?? batch.replicas, batch.replicas)
     }
-    return outcomes
+    return { outcomes, replicas }
   }
 
   return {
     async publish(requests, actor) {
       const { result, connectionsCut } = await applied(
         () => publishAll(requests, actor),
-        (outcomes) => outcomes.filter(({ outcome }) => outcome === 'revoked').map(({ version }) => version),
+        ({ outcomes }) => outcomes.filter(({ outcome }) => outcome === 'revoked').map(({ version }) => version),
       )
-      return { outcomes: result, connectionsCut }
+      const version = result.outcomes.reduce((highest, outcome) => Math.max(highest, outcome.version), 0)
+      return { ...result, connectionsCut, version }
     },
     async restore(key, actor) {
       const { result } = await applied(
-        () => store.restore(key, actor),
+        () => store.restore(key, actor, follower.highestVersion),
         () => [],
       )
       return { outcome: result.outcome }
     },
+    publishRule: (request, actor) => changed(() => store.publishRule(request, actor)),
+    withdrawRule: (ruleId, actor) => changed(() => store.withdrawRule(ruleId, actor, follower.highestVersion)),
     setSuspended: (loginId, suspended) => changed(() => store.setSuspended(loginId, suspended)),
     setLoginMethod: (contractId, method) => changed(() => store.setLoginMethod(contractId, method)),
     supersede: (key) => changed(() => store.supersede(key)),
+    confirmed: (version, timeoutMs) => reports.confirmed(version, timeoutMs),
   }
 }

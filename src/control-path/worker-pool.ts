@@ -2,9 +2,18 @@ import { Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
 import type { DenialReason } from '../trust/denial.ts'
 import type { DirectoryAnswer } from '../trust/directory-answer.ts'
-import type { ConnectionSummary, CutSelector } from '../trust/live-connections.ts'
-import type { ControlMessage, DoorAddress, DoorSocket, WorkerCall, WorkerMessage } from '../trust/worker-messages.ts'
+import type { ConnectionSummary, CutSelector, RecheckScope } from '../trust/live-connections.ts'
+import type {
+  CallAnswer,
+  ControlMessage,
+  DoorAddress,
+  DoorSocket,
+  WorkerCall,
+  WorkerKeys,
+  WorkerMessage,
+} from '../trust/worker-messages.ts'
 import type { CertificateKey } from '../x509/certificate-key.ts'
+import { ConnectedKeys } from './connected-keys.ts'
 import type { DataWorkers } from './ports.ts'
 
 export type WorkerPoolOptions<Refusal, Unknown> = {
@@ -26,8 +35,6 @@ export type WorkerPoolOptions<Refusal, Unknown> = {
 /** `slot` counts from 0 and stays the same for a worker's replacement; `id` is never used again. */
 export type WorkerPlace = { readonly slot: number; readonly id: string; readonly sockets: readonly DoorSocket[] }
 
-type CallAnswer = number | readonly ConnectionSummary[]
-
 /** Shortest time between two starts in one place, so that a worker that cannot start does not take the machine. */
 const restartPauseMs = 500
 
@@ -44,6 +51,7 @@ export class WorkerPool<Refusal, Unknown> implements DataWorkers {
   /** By slot, once its doors have been open. */
   readonly #addresses = new Map<number, readonly DoorAddress[]>()
   readonly #starting = new Set<Promise<void>>()
+  readonly #keys = new ConnectedKeys()
   /** Starts that wait for the end of a hold. */
   readonly #heldStarts: (() => void)[] = []
   #holds = 0
@@ -82,6 +90,29 @@ export class WorkerPool<Refusal, Unknown> implements DataWorkers {
 
   async cut(selector: CutSelector, reason: DenialReason): Promise<number> {
     return sum(await this.call({ type: 'cut', selector, reason }))
+  }
+
+  async recheck(scope: RecheckScope): Promise<number> {
+    return sum(await this.call({ type: 'recheck', scope }))
+  }
+
+  /** Those that came and went since the last call are among them: they may be back before the next. */
+  async connectedKeys(): Promise<readonly CertificateKey[]> {
+    await Promise.all(
+      [...this.#workers].map(async ([slot, worker]) => {
+        const answer = await worker.call({ type: 'key_changes' })
+        // One that has ended meanwhile has taken its connections along.
+        if (isKeys(answer) && this.#workers.get(slot) === worker) this.#keys.note(worker.id, answer)
+      }),
+    )
+    return this.#keys.take()
+  }
+
+  /**
+   * Permitted connections that a cut of their certificate would not find, as of the last `connectedKeys`: 0, or there is a defect.
+   */
+  get untrackedConnections(): number {
+    return this.#keys.untracked
   }
 
   async directoryChanged(loginId: string): Promise<void> {
@@ -173,6 +204,7 @@ export class WorkerPool<Refusal, Unknown> implements DataWorkers {
   #ended(slot: number, worker: RunningWorker<Refusal, Unknown>, code: number): void {
     if (this.#workers.get(slot) === worker) this.#workers.delete(slot)
     worker.ended()
+    this.#keys.forget(worker.id)
     this.#options.workerEnded(worker.id, worker.fault ?? `exit code ${code}`)
     // One that never opened its doors would not do so the next time either: `start()` or `open()` has told the reason.
     if (this.#addresses.has(slot)) this.#replaceSoon(slot)
@@ -288,10 +320,14 @@ class RunningWorker<Refusal, Unknown> {
   }
 }
 
-function summaries(values: readonly CallAnswer[]): ConnectionSummary[] {
-  return values.flatMap((value) => (typeof value === 'number' ? [] : value))
+function isKeys(answer: CallAnswer): answer is WorkerKeys {
+  return typeof answer === 'object' && 'untracked' in answer
 }
 
-function sum(values: readonly (number | readonly unknown[])[]): number {
+function summaries(values: readonly CallAnswer[]): ConnectionSummary[] {
+  return values.flatMap((value) => (Array.isArray(value) ? (value as ConnectionSummary[]) : []))
+}
+
+function sum(values: readonly CallAnswer[]): number {
   return values.reduce<number>((total, value) => total + (typeof value === 'number' ? value : 0), 0)
 }

@@ -6,7 +6,9 @@ import {
   admitToOpenRoutes,
   admitWithoutCertificate,
   connectionSubject,
+  directoryQuestion,
   judgeAgain,
+  judgeBeyondTime,
   type Permit,
   type Presented,
 } from '../trust/admit.ts'
@@ -172,13 +174,9 @@ export class ClientConnection implements LiveConnection, Deadline {
     const { presented, der } = door.certificates.read(this.socket)
     this.#presented = presented
     this.#der = der
-    const question = this.#directoryQuestion()
-    if (question === undefined || door.directory === undefined) {
-      this.#judge(undefined)
-      return
-    }
-    const remembered = door.directory.remembered(question)
-    if (remembered !== undefined) {
+    const question = directoryQuestion(presented)
+    const remembered = question && door.directory?.remembered(question)
+    if (question === undefined || door.directory === undefined || remembered !== undefined) {
       this.#judge(remembered)
       return
     }
@@ -196,14 +194,6 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.#decide(admit({ connection: this, presented: this.#presented, answer }, this.door.trust))
   }
 
-  #directoryQuestion() {
-    if (this.#presented?.kind !== 'certificate') return undefined
-    const { loginId, key, fault } = this.#presented.opinion
-    return loginId === undefined || key === undefined || fault !== undefined
-      ? undefined
-      : { loginId, certificateKey: key }
-  }
-
   #decide(verdict: Permit | Denial): void {
     const { door } = this
     this.#stage = 'open'
@@ -211,7 +201,10 @@ export class ClientConnection implements LiveConnection, Deadline {
     if (verdict.kind === 'permit') {
       this.#permitted = this.#permittedClient(verdict)
       this.#place.permitted()
-      if (door.certificates !== undefined) door.metrics.verdict(door.name, 'permitted')
+      if (door.certificates !== undefined) {
+        door.trust.live.notePermitted(this)
+        door.metrics.verdict(door.name, 'permitted')
+      }
     } else {
       this.#place.failed()
       this.refusalRequestId = this.nextRequestId()
@@ -262,6 +255,13 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.#verdict = verdict
     this.#permitted = this.#permittedClient(verdict)
     return false
+  }
+
+  recheck(): boolean {
+    if (this.#stage !== 'open' || this.#verdict?.kind !== 'permit') return false
+    const denial = judgeBeyondTime(this.#verdict, this.door.trust)
+    if (denial !== undefined) this.cut(denial.reason)
+    return denial !== undefined
   }
 
   /**
@@ -375,6 +375,7 @@ export class ClientConnection implements LiveConnection, Deadline {
     if (stage === 'handshaking') this.#place.failed()
     door.deadlines.remove(this)
     door.trust.live.release(this)
+    door.trust.live.noteEnded(this)
     this.#place.release()
     door.metrics.connectionClosed(door.name)
     this.#ended(this)

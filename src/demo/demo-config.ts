@@ -23,11 +23,17 @@ function loopback(...ports: number[]): { host: string; port: number }[] {
 }
 
 /**
- * The demo's configuration, as the text of a configuration file: it goes through the same parser as everybody's. `folder`
- * is the clone's root.
+ * The demo's configuration, as the text of a configuration file: it goes through the same parser as everybody's. `folder` is the
+ * clone's root. `shared`: the store is the Redis that the environment variable SEKISHO_REDIS_URL names; default false.
  */
-export function demoConfigText(options: { files: DemoFiles; folder: string; offset: number }): string {
-  const { files, folder, offset } = options
+export function demoConfigText(options: {
+  files: DemoFiles
+  folder: string
+  offset: number
+  shared?: boolean
+}): string {
+  const { files, folder, offset, shared = false } = options
+  const state = offset === 0 ? 'data' : `data-${offset}`
   const port = (name: keyof typeof demoPorts) => demoPorts[name] + offset
   const hostNames = ['localhost', '127.0.0.1', '[::1]']
   const serverCertificates = [{ certificate: files.serverCertificate, key: files.serverKey }]
@@ -42,7 +48,10 @@ export function demoConfigText(options: { files: DemoFiles; folder: string; offs
       hours: { ja: '平日 9:00〜18:00', en: 'Weekdays 9:00 to 18:00 (Japan time)' },
       issueUrl: `https://localhost:${port('public')}/issue`,
     },
-    stateFolder: join(folder, offset === 0 ? 'data' : `data-${offset}`),
+    stateFolder: join(folder, state),
+    gatewayName: offset === 0 ? 'demo' : `demo-${offset}`,
+    // The variable, not its value: there may be a password in it.
+    ...(shared ? { store: { redis: { url: `\${SEKISHO_REDIS_URL}` } } } : {}),
     issuers: [{ name: demoIssuerName, certificate: files.issuingCa, chain: [files.rootCa] }],
     doors: {
       certificate: [
@@ -72,7 +81,7 @@ export function demoConfigText(options: { files: DemoFiles; folder: string; offs
       // Renewal is allowed at any time in the demo.
       renewalDueDays: 3_650,
     },
-    accessLog: { file: join(folder, offset === 0 ? 'data' : `data-${offset}`, 'access.log') },
+    accessLog: { file: join(folder, state, 'access.log') },
     logLevel: 'warn',
     limits: { drainTimeoutMs: 3_000 },
   })

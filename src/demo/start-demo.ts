@@ -1,17 +1,20 @@
 import { readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { basename, join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
 import { GatewayError } from '../base/errors.ts'
 import type { GatewayConfig } from '../config/gateway-config.ts'
 import { type LoadedConfig, parseConfig } from '../config/load-config.ts'
+import { maskRedisUrl, readRedisUrl } from '../config/redis-url.ts'
+import { nameStore } from '../config/summarise-config.ts'
 import type { DirectorySeed } from '../lifecycle/seed-directory.ts'
 import { certificateKey } from '../x509/certificate-key.ts'
 import { type BankApp, startBankApp } from './bank-app.ts'
 import { createVerifyAssertion, fetchKeySet } from './bank-assertion.ts'
 import { demoAudience, demoConfigText, demoPorts } from './demo-config.ts'
 import type { DemoPki } from './demo-files.ts'
-import { demoContracts, demoPasswords, demoPeople } from './demo-people.ts'
+import { demoContracts, demoPeople } from './demo-people.ts'
 import { ensureDemoPki } from './demo-pki.ts'
+import { welcomeText } from './welcome-text.ts'
 
 const offsetMax = 50_000
 const certificatesPerContractMax = 100
@@ -22,7 +25,7 @@ export type DemoPlace = {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** The demo as both its processes see it. */
+/** The demo as both its processes see it. It keeps trust in Redis where `SEKISHO_REDIS_URL` names one, else in its state folder. */
 export type Demo = {
   readonly config: GatewayConfig
   readonly warnings: readonly string[]
@@ -38,14 +41,9 @@ export type Demo = {
 /** Reads the demo's configuration; makes its PKI first if there is none. Throws `config_invalid` for environment variables. */
 export async function loadDemo({ root, env }: DemoPlace): Promise<Demo> {
   const offset = readOffset(env.SEKISHO_PORT_OFFSET)
-  if (env.SEKISHO_REDIS_URL) {
-    throw new GatewayError(
-      'config_invalid',
-      'Cannot use SEKISHO_REDIS_URL as a store: this version has the embedded store only',
-    )
-  }
+  const shared = usesRedis(env.SEKISHO_REDIS_URL)
   const pki = await ensureDemoPki({ folder: join(root, 'certs', 'demo'), clock: systemClock })
-  const text = demoConfigText({ files: pki.files, folder: root, offset })
+  const text = demoConfigText({ files: pki.files, folder: root, offset, shared })
   const load = () => parseConfig(text, { env, clock: systemClock, folder: root, source: 'the demo' })
   return { ...load(), load, pki, offset, seed: demoSeed(pki) }
 }
@@ -64,7 +62,7 @@ export class DemoBank {
   async start(): Promise<void> {
     const { config, pki, offset } = await loadDemo(this.#place)
     this.#app = await startSampleBank(config, pki, offset)
-    this.#welcome = welcome(this.#place.root, pki, offset)
+    this.#welcome = welcomeText({ root: this.#place.root, pki, offset, store: describeStore(config) })
   }
 
   /** What to do with the demo, for people. */
@@ -128,20 +126,20 @@ function readOffset(text: string | undefined): number {
   )
 }
 
-function welcome(root: string, pki: DemoPki, offset: number): string {
-  const place = (file: string) => relative(root, file)
-  const url = (name: 'certificate' | 'public') => `https://localhost:${demoPorts[name] + offset}/`
-  const curl = `curl --cacert ${place(pki.files.rootCa)}`
-  const as = (loginId: string) => `--cert certs/demo/users/${loginId}.pem --key certs/demo/users/${loginId}.key`
-  return `
-Sekisho demo bank / せきしょデモ銀行
-  Open    ${url('certificate')}  (client certificate)   ${url('public')}  (login top page)
-  Import  ${place(pki.files.rootCa)} as a trusted root, certs/demo/users/user01.p12 as yours (password ${demoPasswords.pkcs12})
-  Log in  as user01 with the login password ${demoPasswords.login}
-  Try     allowed          ${curl} ${as('user01')} ${url('certificate')}
-          no certificate   ${curl} ${url('certificate')}
-          revoked          ${curl} ${as('user06')} ${url('certificate')}
-  Revoke  npx sekisho revoke --login-id user02 --apply
-  Watch   http://127.0.0.1:${demoPorts.ops + offset}/metrics    Stop: Ctrl-C
-`
+/** Throws for what is no URL of Redis; a password in it is never repeated. */
+function usesRedis(url: string | undefined): boolean {
+  if (url === undefined || url === '') return false
+  const read = readRedisUrl(url)
+  if (!('fault' in read)) return true
+  throw new GatewayError(
+    'config_invalid',
+    `Cannot use SEKISHO_REDIS_URL as a Redis URL such as redis://localhost:6379/0, redis://user:password@host:6379/0 or rediss://host:6379/0: current value is ${JSON.stringify(maskRedisUrl(url))} (${read.fault})`,
+    { path: 'SEKISHO_REDIS_URL' },
+  )
+}
+
+function describeStore({ store, stateFolder }: GatewayConfig): string {
+  const folder = `${basename(stateFolder)}/`
+  if (store.kind === 'embedded') return `${folder} (embedded)`
+  return `${nameStore(store)}, shared by every gateway that uses it; snapshot in ${folder}`
 }

@@ -14,34 +14,48 @@ export type CertificateName = {
 }
 
 /**
+ * The issuer that an operator names. Throws `admin_request_invalid`, with the path of the field, for one that is not configured.
+ */
+export function findIssuer(
+  issuer: string,
+  { issuers, path }: { issuers: readonly IssuerIdentity[]; path: string },
+): IssuerIdentity {
+  const found =
+    issuers.find(({ name }) => name === issuer) ?? issuers.find(({ issuerId }) => issuerId === issuer.toLowerCase())
+  if (found !== undefined) return found
+  const names = issuers.slice(0, namesShownMax).map(({ name }) => name)
+  const shown = JSON.stringify(issuer.slice(0, 100))
+  throw new GatewayError(
+    'admin_request_invalid',
+    `Cannot use ${path} as a configured issuer (${names.join(', ')}): current value is ${shown}`,
+    { path },
+  )
+}
+
+/**
  * The key of a certificate named by an operator. Throws `admin_request_invalid` for an issuer that is not configured and
- * `serial_invalid` for a serial number that is none, both with the path of the field below `path`.
+ * `serial_invalid` for a serial number that is none, both with the path of the field below `path` (none: the field alone).
  */
 export function resolveCertificate(
   { issuer, serial }: CertificateName,
-  options: { issuers: readonly IssuerIdentity[]; path: string },
+  { issuers, path }: { issuers: readonly IssuerIdentity[]; path?: string },
 ): CertificateKey {
-  const { issuers, path } = options
-  const found =
-    issuers.find(({ name }) => name === issuer) ?? issuers.find(({ issuerId }) => issuerId === issuer.toLowerCase())
-  if (found === undefined) {
-    const names = issuers.slice(0, namesShownMax).map(({ name }) => name)
-    const shown = JSON.stringify(issuer.slice(0, 100))
-    throw new GatewayError(
-      'admin_request_invalid',
-      `Cannot use ${path}.issuer as a configured issuer (${names.join(', ')}): current value is ${shown}`,
-      { path: `${path}.issuer` },
-    )
-  }
+  const below = path === undefined ? '' : `${path}.`
+  const { issuerId } = findIssuer(issuer, { issuers, path: `${below}issuer` })
   try {
-    return certificateKey(found.issuerId, normaliseSerial(serial))
+    return certificateKey(issuerId, normaliseSerial(serial))
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
-    throw new GatewayError(error.code, error.message, { cause: error, path: `${path}.serial` })
+    throw new GatewayError(error.code, error.message, { cause: error, path: `${below}serial` })
   }
 }
 
-/** The key taken apart for people; the issuerId stands for a CA that is no longer configured. */
+/** The configured name; the issuerId stands for a CA that is no longer configured. */
+export function nameIssuer(issuerId: string, issuers: readonly IssuerIdentity[]): string {
+  return issuers.find((candidate) => candidate.issuerId === issuerId)?.name ?? issuerId
+}
+
+/** The key taken apart for people. */
 export function nameCertificate(
   key: CertificateKey,
   issuers: readonly IssuerIdentity[],
@@ -49,6 +63,5 @@ export function nameCertificate(
   // Not parsed strictly: what somebody wrote into the store by hand must be shown, not hide the whole list.
   const colon = key.indexOf(':')
   const issuerId = key.slice(0, Math.max(0, colon))
-  const issuer = issuers.find((candidate) => candidate.issuerId === issuerId)?.name ?? issuerId
-  return { issuer, issuerId, serial: key.slice(colon + 1) }
+  return { issuer: nameIssuer(issuerId, issuers), issuerId, serial: key.slice(colon + 1) }
 }

@@ -18,7 +18,8 @@ export type RestoreOutcome = CertificateName & {
 }
 
 /**
- * Takes a revocation back: an audited correction by the security role, not a part of daily work.
+ * Takes a revocation back: an audited correction by the security role, not a part of daily work. Rules that are older exempt the
+ * certificate from then on.
  * Throws `admin_not_found` if the certificate is not revoked, `restore_refused` if its login ID has a newer certificate
  * (a refusal is audited too), `admin_request_invalid`, `serial_invalid`, `store_unavailable`.
  */
@@ -27,7 +28,7 @@ export async function restore(request: RestoreRequest, actor: Actor, ports: Life
   const name = nameCertificate(key, ports.issuers)
   const record = await ports.store.revocation(key)
   if (record?.state !== 'revoked') {
-    throw notRevoked(name)
+    throw await notRevoked(name, ports)
   }
   const { loginId, reason: revocationReason } = record.revocation
   if (request.dryRun) {
@@ -44,7 +45,7 @@ export async function restore(request: RestoreRequest, actor: Actor, ports: Life
   const detail = { loginId, revocationReason, comment, role: actor.role }
   try {
     const { outcome } = await ports.publisher.restore(key, actor)
-    if (outcome === 'not_revoked') throw notRevoked(name)
+    if (outcome === 'not_revoked') throw await notRevoked(name, ports)
   } catch (error) {
     const code = error instanceof GatewayError ? error.code : 'internal'
     if (code === 'restore_refused') {
@@ -64,6 +65,14 @@ export async function restore(request: RestoreRequest, actor: Actor, ports: Life
   return { ...name, loginId, dryRun: false, outcome: 'restored' }
 }
 
-function notRevoked({ issuer, serial }: CertificateName): GatewayError {
-  return new GatewayError('admin_not_found', `Cannot restore ${serial} of ${issuer}: it is not revoked`)
+async function notRevoked(
+  { issuer, issuerId, serial }: CertificateName & { readonly issuerId: string },
+  ports: LifecyclePorts,
+): Promise<GatewayError> {
+  const rules = await ports.store.rules()
+  const covered = rules.some(({ rule }) => rule.by === 'loginId' || rule.issuerId === issuerId)
+  const hint = covered
+    ? ' by itself. If a rule covers it, revoke it by its serial number first: restored after that, it is exempt from the rule'
+    : ''
+  return new GatewayError('admin_not_found', `Cannot restore ${serial} of ${issuer}: it is not revoked${hint}`)
 }

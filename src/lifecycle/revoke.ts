@@ -1,11 +1,15 @@
 import { GatewayError } from '../base/errors.ts'
 import { type CertificateName, nameCertificate, resolveCertificate } from './issuer-names.ts'
 import type { Actor, CertificateKey, LifecyclePorts, RevocationReason, RevocationRequest } from './ports.ts'
+import { publishLoginRules } from './publish-rule.ts'
 
 export type RevokeRequest = {
   /** Certificates by issuer and serial number, known here or not. */
   readonly certificates: readonly CertificateName[]
-  /** Every unexpired certificate of these login IDs is revoked (R17). */
+  /**
+   * Every unexpired certificate of these login IDs is revoked (R17), and a rule refuses whatever they had until now, so that
+   * certificates which nobody has seen are covered too.
+   */
   readonly loginIds: readonly string[]
   readonly reason: RevocationReason
   readonly comment: string
@@ -26,6 +30,10 @@ export type RevokeResult = {
   readonly alreadyRevoked: number
   /** With `dryRun` always 0. */
   readonly connectionsCut: number
+  /** Replicas of the store that have the certificates; missing where it has none, and with `dryRun`. */
+  readonly replicas?: number
+  /** Version of the store with which all of it is in force; 0 with `dryRun`. */
+  readonly version: number
   readonly certificates: readonly RevokedCertificate[]
   /** What the operator should know, one sentence each. */
   readonly notes: readonly string[]
@@ -42,13 +50,10 @@ export async function revoke(request: RevokeRequest, actor: Actor, ports: Lifecy
   const { targets, notes } = await findTargets(request, ports)
   if (request.dryRun) return await foresee(targets, notes, ports)
 
-  const requests = [...targets].map(([key, loginId]) => ({
-    key,
-    loginId,
-    reason: request.reason,
-    comment: request.comment,
-  }))
-  const { outcomes, connectionsCut } = await publishOnRecord(requests, actor, ports)
+  const { reason, comment } = request
+  const requests = [...targets].map(([key, loginId]) => ({ key, loginId, reason, comment }))
+  const { outcomes, replicas, ...published } = await publishOnRecord(requests, actor, ports)
+  const rules = await publishLoginRules(unique(request.loginIds), actor, { reason, comment, ports })
   const certificates = outcomes.map(({ key, outcome }) => ({
     ...nameCertificate(key, ports.issuers),
     loginId: targets.get(key),
@@ -58,7 +63,9 @@ export async function revoke(request: RevokeRequest, actor: Actor, ports: Lifecy
     dryRun: false,
     revoked: certificates.filter(({ outcome }) => outcome === 'revoked').length,
     alreadyRevoked: certificates.filter(({ outcome }) => outcome === 'already_revoked').length,
-    connectionsCut,
+    connectionsCut: published.connectionsCut + rules.connectionsCut,
+    ...(replicas === undefined ? {} : { replicas }),
+    version: Math.max(published.version, rules.version),
     certificates,
     notes,
   }
@@ -103,13 +110,21 @@ async function findTargets(request: RevokeRequest, ports: LifecyclePorts) {
   }
   for (const [position, loginId] of request.loginIds.entries()) {
     const keys = await keysOf(loginId, ports)
-    if (keys.length === 0) {
-      await checkKnown(loginId, { path: `loginIds[${position}]`, ports })
-      notes.push(`${loginId}: no unexpired certificate is known here and none is connected, so nothing was revoked`)
-    }
+    if (keys.length === 0) await checkLoginId(loginId, { path: `loginIds[${position}]`, ports })
     for (const key of keys) targets.set(key, loginId)
+    notes.push(describeRule(loginId, { known: keys.length, dryRun: request.dryRun }))
   }
   return { targets, notes }
+}
+
+function describeRule(loginId: string, { known, dryRun }: { known: number; dryRun: boolean }): string {
+  const unknown = known > 0 ? '' : 'no unexpired certificate is known here and none is connected; '
+  const refused = dryRun ? 'would be refused too' : 'is refused too'
+  return `${loginId}: ${unknown}any other certificate of it that became valid before this moment ${refused}, seen here or not`
+}
+
+function unique(names: readonly string[]): readonly string[] {
+  return [...new Set(names)]
 }
 
 /**
@@ -127,8 +142,11 @@ async function keysOf(loginId: string, ports: LifecyclePorts): Promise<Certifica
   return [...keys]
 }
 
-async function checkKnown(loginId: string, options: { path: string; ports: LifecyclePorts }): Promise<void> {
-  const { path, ports } = options
+/** Throws `admin_not_found`, with the path, for a login ID that the directory does not know; names those spelled alike. */
+export async function checkLoginId(
+  loginId: string,
+  { path, ports }: { path: string; ports: LifecyclePorts },
+): Promise<void> {
   if (ports.directory === 'none' || (await ports.store.user(loginId)) !== undefined) return
   const shown = JSON.stringify(loginId.slice(0, 100))
   const alike = await findAlike(loginId, ports)
@@ -136,9 +154,7 @@ async function checkKnown(loginId: string, options: { path: string; ports: Lifec
   throw new GatewayError(
     'admin_not_found',
     `Cannot find the login ID in the directory${hint}: current value is ${shown}`,
-    {
-      path,
-    },
+    { path },
   )
 }
 
@@ -164,5 +180,5 @@ async function foresee(targets: Targets, notes: readonly string[], ports: Lifecy
   }
   const alreadyRevoked = certificates.filter(({ outcome }) => outcome === 'already_revoked').length
   const revoked = certificates.length - alreadyRevoked
-  return { dryRun: true, revoked, alreadyRevoked, connectionsCut: 0, certificates, notes }
+  return { dryRun: true, revoked, alreadyRevoked, connectionsCut: 0, version: 0, certificates, notes }
 }

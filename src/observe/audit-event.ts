@@ -10,6 +10,7 @@ export const auditEventKinds = [
   'certificate_restored',
   'certificate_revoked',
   'certificate_superseded',
+  'certificates_revoked',
   'config_reload_refused',
   'config_reloaded',
   'configuration_loaded',
@@ -19,7 +20,11 @@ export const auditEventKinds = [
   'login_method_changed',
   'login_refused',
   'operator_refused',
+  'rule_published',
+  'rule_withdrawn',
+  'snapshot_unusable',
   'store_behind',
+  'store_changed_by_hand',
   'upload_outcome_unknown',
   'user_reinstated',
   'user_suspended',
@@ -43,6 +48,8 @@ export type AuditTarget = {
     | 'connection'
     | 'door'
     | 'configuration'
+    | 'issuer'
+    | 'rule'
     | 'audit_log'
     | 'worker'
   readonly name: string

@@ -1,8 +1,16 @@
 import type { MetricSheet } from '../base/metric-sheet.ts'
-import { type reloadResults, statusClasses, statusClassIndex } from './metric-labels.ts'
+import {
+  durationBuckets,
+  followerStates,
+  type reconcileDifferences,
+  type reconcileResults,
+  type reloadResults,
+  statusClasses,
+  statusClassIndex,
+} from './metric-labels.ts'
 
 /** What only the control thread knows. Unknown names count in `sekisho_metrics_lost_total` and never throw. */
-export type ControlMetrics = {
+export type ControlMetrics = TrustMetrics & {
   revocationEntries(issuer: string, entries: number): void
   /** Unit: seconds since the store was last heard, on the monotonic clock. */
   revocationDataAge(seconds: number): void
@@ -19,6 +27,33 @@ export type ControlMetrics = {
   configLoaded(atSeconds: number): void
 }
 
+/** How the trust data of this gateway stands to the store and to other gateways. */
+export type TrustMetrics = {
+  /** In which state the follower of the store is now; `connecting` until this is called. */
+  followerState(state: (typeof followerStates)[number]): void
+  /** A revocation was applied by every worker, so long after the store took it, by the store's clock. Unit: seconds. */
+  revocationApplied(seconds: number): void
+  reconcileEnded(result: (typeof reconcileResults)[number]): void
+  /** Adds what a comparison with the store found. */
+  reconcileDifferences(kind: (typeof reconcileDifferences)[number], count: number): void
+  /** Unit: seconds since the newest snapshot was written; NaN while there is none, which no comparison in an alert matches. */
+  snapshotAge(seconds: number): void
+  snapshotFailed(): void
+  rulesInForce(count: number): void
+  /** Unit: bytes. */
+  indexBytes(bytes: number): void
+  /** Gateways that report to the store now, this one included. */
+  gatewaysLive(count: number): void
+  /** Gateways that reported and have fallen silent, or say that they are not up to date. */
+  gatewaysBehind(count: number): void
+  /** The store was found to know less than this gateway. */
+  storeBehind(): void
+  /** Permitted connections now that a revocation of their certificate would not find: 0, or there is a defect. */
+  connectionsUntracked(count: number): void
+  /** Members of the store's sets that its log knows nothing of; negative where members were taken out. */
+  unrecordedRevocations(count: number): void
+}
+
 /** Writes the control thread's own sheet. `useSheet`: goes on with another one, into which the numbers were carried. */
 export function createControlMetrics(first: MetricSheet): ControlMetrics & { useSheet(sheet: MetricSheet): void } {
   let sheet = first
@@ -29,9 +64,14 @@ export function createControlMetrics(first: MetricSheet): ControlMetrics & { use
     target === undefined ? sheet.add(lost(), 1) : sheet.set(target, value)
   const add = (target: number | undefined, amount: number) =>
     sheet.add(target ?? lost(), target === undefined ? 1 : amount)
+  const observe = (target: number | undefined, seconds: number) =>
+    target === undefined ? sheet.add(lost(), 1) : sheet.observe(target, durationBuckets, seconds)
+  const trust = createTrustMetrics({ find, set, add, observe })
   set(find('sekisho_config_last_reload_successful'), 1)
+  trust.followerState('connecting')
 
   return {
+    ...trust,
     revocationEntries: (issuer, entries) => set(find('sekisho_revocation_entries', issuer), entries),
     revocationDataAge: (seconds) => set(find('sekisho_revocation_data_age_seconds'), seconds),
     revocationsApplied: (count) => add(find('sekisho_revocations_applied_total'), count),
@@ -51,6 +91,33 @@ export function createControlMetrics(first: MetricSheet): ControlMetrics & { use
       sheet = next
       known = findSeries(next)
     },
+  }
+}
+
+type SheetWriter = {
+  find(...series: string[]): number | undefined
+  set(slot: number | undefined, value: number): void
+  add(slot: number | undefined, amount: number): void
+  observe(slot: number | undefined, seconds: number): void
+}
+
+function createTrustMetrics({ find, set, add, observe }: SheetWriter): TrustMetrics {
+  return {
+    followerState(state) {
+      for (const other of followerStates) set(find('sekisho_follower_state', other), other === state ? 1 : 0)
+    },
+    revocationApplied: (seconds) => observe(find('sekisho_revocation_apply_seconds'), seconds),
+    reconcileEnded: (result) => add(find('sekisho_reconciles_total', result), 1),
+    reconcileDifferences: (kind, count) => add(find('sekisho_reconcile_differences_total', kind), count),
+    snapshotAge: (seconds) => set(find('sekisho_snapshot_age_seconds'), seconds),
+    snapshotFailed: () => add(find('sekisho_snapshot_failures_total'), 1),
+    rulesInForce: (count) => set(find('sekisho_revocation_rules'), count),
+    indexBytes: (bytes) => set(find('sekisho_revocation_index_bytes'), bytes),
+    gatewaysLive: (count) => set(find('sekisho_gateways_live'), count),
+    gatewaysBehind: (count) => set(find('sekisho_gateways_behind'), count),
+    storeBehind: () => add(find('sekisho_store_behind_total'), 1),
+    connectionsUntracked: (count) => set(find('sekisho_connections_untracked'), count),
+    unrecordedRevocations: (count) => set(find('sekisho_revocations_unrecorded'), count),
   }
 }
 

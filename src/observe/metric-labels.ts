@@ -23,6 +23,12 @@ export const targetStates = ['available', 'ejected', 'unhealthy'] as const
 export const httpVersions = { 'http/1.1': 'http1', h2: 'http2' } as const satisfies Record<ConnectionProtocol, string>
 /** Values of the label `result` of reloads. */
 export const reloadResults = ['applied', 'unchanged', 'refused'] as const
+/** Values of the label `state` of the follower of the store; in one of them it is. */
+export const followerStates = ['connecting', 'replaying', 'live', 'stale', 'stopped'] as const
+/** Values of the label `result` of comparisons with the store. */
+export const reconcileResults = ['clean', 'differences', 'failed'] as const
+/** Values of the label `kind` of what such a comparison finds. */
+export const reconcileDifferences = ['missing_in_store', 'unknown_here', 'unreadable'] as const
 /** Values of the label `statistic`. */
 export const delayStatistics = ['p99', 'max'] as const
 /** Values of the label `code`. */

@@ -14,6 +14,7 @@ import {
   upstreamStates,
   verdicts,
 } from './metric-labels.ts'
+import { trustMetricRows } from './trust-metric-rows.ts'
 
 /** Names that come from the configuration; together with the closed lists they fix every series until the next reload. */
 export type MetricNames = {
@@ -221,28 +222,7 @@ export const metricTable: readonly MetricRow[] = [
     labels: ['code'],
     series: () => each(faultCodes),
   },
-  {
-    name: 'sekisho_revocation_entries',
-    type: 'gauge',
-    help: 'Revoked certificates in the index',
-    labels: ['issuer'],
-    currentOnly: true,
-    series: (names) => each(names.issuers),
-  },
-  {
-    name: 'sekisho_revocation_data_age_seconds',
-    type: 'gauge',
-    help: 'Time since the store of revocations was last heard',
-    labels: [],
-    series: single,
-  },
-  {
-    name: 'sekisho_revocations_applied_total',
-    type: 'counter',
-    help: 'Revocations applied to the index',
-    labels: [],
-    series: single,
-  },
+  ...trustMetricRows,
   {
     name: 'sekisho_certificate_days_left',
     type: 'gauge',

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { CertificateKey } from '../x509/certificate-key.ts'
 import type { CertificateOpinion } from './certificate-opinion.ts'
 import { type Denial, type DenialReason, deny } from './denial.ts'
 import type { DirectoryAnswer, UserRole } from './directory-answer.ts'
@@ -94,6 +95,16 @@ export function connectionSubject(door: string, presented: Presented, answer: Ca
   return { door, certificateKey: key, loginId, contractId: known(answer)?.user?.contractId }
 }
 
+/** What the directory is to be asked before judging; undefined: its answer would change nothing. */
+export function directoryQuestion(
+  presented: Presented,
+): { loginId: string; certificateKey: CertificateKey } | undefined {
+  if (presented.kind !== 'certificate') return undefined
+  const { loginId, key, fault } = presented.opinion
+  if (loginId === undefined || key === undefined || fault !== undefined) return undefined
+  return { loginId, certificateKey: key }
+}
+
 /**
  * Registers the connection, then judges it, in one turn of the event loop: a revocation that is applied meanwhile is either
  * seen by the judgement or finds the connection registered and cuts it. Never awaits, does no I/O.
@@ -159,6 +170,20 @@ export function admitAnew(
   )
 }
 
+/**
+ * Why a permitted connection may not go on, whatever the time is and however old the trust data; undefined: it may. For changes that
+ * reach what is under way: there, what only time decides ends nothing, and must not hide what does.
+ */
+export function judgeBeyondTime(permit: Permit, state: TrustState): Denial | undefined {
+  const { candidate } = permit
+  if (candidate === undefined || candidate.presented.kind !== 'certificate') return undefined
+  const { presented } = candidate
+  const { opinion } = presented
+  return (
+    certificateFault(presented) ?? revocationFault(opinion, state.index) ?? directoryFault(candidate, opinion, state)
+  )
+}
+
 /** What `admit` would say of a certificate, without a connection: for operators who ask why. */
 export function foreseeVerdict(candidate: Omit<Candidate, 'connection'>, state: TrustState): Denial | undefined {
   return judge(candidate, state)
@@ -209,8 +234,15 @@ function validityFault(presented: Presented, nowMs: number): Denial | undefined 
 }
 
 function revocationFault(opinion: CertificateOpinion, index: RevocationIndex): Denial | undefined {
-  if (!holds(index, opinion.revokedEntry)) return undefined
-  return deny('certificate_revoked', 'its key is in the revocation index', opinion.presented)
+  const { revokedEntry, ruleSubject, presented } = opinion
+  if (holds(index, revokedEntry)) {
+    return deny('certificate_revoked', 'its key is in the revocation index', presented)
+  }
+  const rule = ruleSubject === undefined ? 0 : index.coveringRule(ruleSubject)
+  if (rule === 0) return undefined
+  // A restored certificate is exempt from older rules; a tie means revoked.
+  if (revokedEntry !== undefined && index.exemption(revokedEntry) > rule) return undefined
+  return deny('certificate_revoked', `a revocation rule covers it, version ${rule}`, presented)
 }
 
 function directoryFault(

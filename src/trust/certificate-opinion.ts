@@ -8,6 +8,7 @@ import { readCertificate } from '../x509/read-certificate.ts'
 import type { DenialReason, PresentedCertificate } from './denial.ts'
 import { type Fingerprint, fingerprintOf } from './fingerprint.ts'
 import { findLoginId } from './login-id.ts'
+import type { RuleSubject } from './revocation-index.ts'
 
 const clientAuthOid = '1.3.6.1.5.5.7.3.2'
 const commonNameOid = '2.5.4.3'
@@ -31,6 +32,8 @@ export type CertificateOpinion = {
   readonly revokedEntry: Fingerprint | undefined
   readonly supersededEntry: Fingerprint | undefined
   readonly suspendedEntry: Fingerprint | undefined
+  /** What revocation rules look at; undefined: no configured CA issued it. */
+  readonly ruleSubject: RuleSubject | undefined
 }
 
 export type OpinionRules = {
@@ -64,6 +67,11 @@ export function formOpinion(der: Uint8Array, rules: OpinionRules): CertificateOp
     revokedEntry: key && fingerprintOf('revoked', key),
     supersededEntry: key && fingerprintOf('superseded', key),
     suspendedEntry: loginId === undefined ? undefined : fingerprintOf('suspended', loginId),
+    ruleSubject: issuer && {
+      issuerId: issuer.issuerId,
+      loginEntry: loginId === undefined ? undefined : fingerprintOf('login_rule', loginId),
+      notBeforeMs: certificate.notBeforeMs,
+    },
   }
 }
 

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto'
 
 /**
- * What a negative entry of the shared index is about. Each kind has its own subject:
- * revoked and superseded a `CertificateKey`, suspended a login ID, password_mode a contract ID.
+ * What something in the shared index is about. Each kind has its own subject: revoked and superseded a `CertificateKey`,
+ * suspended and login_rule (the bound of a revocation rule) a login ID, password_mode a contract ID.
  */
-export type EntryKind = 'revoked' | 'superseded' | 'suspended' | 'password_mode'
+export type EntryKind = 'revoked' | 'superseded' | 'suspended' | 'password_mode' | 'login_rule'
 
 /** 16 bytes as four 32-bit words; the first is never one of the two values the index reserves. */
 export type Fingerprint = readonly [number, number, number, number]

@@ -20,13 +20,26 @@ export type LiveConnection = {
   cut(reason: DenialReason): void
   /** The directory says something new about its user: it is judged anew. Returns true if it was cut for that. */
   directoryChanged(answer: DirectoryAnswer | 'unavailable'): boolean
+  /** What it was judged by has changed: it is judged anew. Returns true if it was cut for that. */
+  recheck(): boolean
 }
 
 /** Which connections a trust event touches: exactly one of the fields names them. */
 export type CutSelector =
   | { readonly by: 'certificate'; readonly key: CertificateKey }
+  /** Those of any of the certificates. */
+  | { readonly by: 'certificates'; readonly keys: readonly CertificateKey[] }
   | { readonly by: 'loginId'; readonly loginId: string }
   | { readonly by: 'contract'; readonly contractId: string }
+
+/** Which connections a rule may touch: all of a login ID, or all with certificates of an issuer. */
+export type RecheckScope = { readonly loginId: string } | { readonly issuerId: string }
+
+/** Distinct certificates of connections that came and went; one that did both is in both. */
+export type KeyChanges = { readonly added: readonly CertificateKey[]; readonly removed: readonly CertificateKey[] }
+
+/** Certificates that came and left between two questions are remembered up to this number, the newest of them. */
+const passedKeysMax = 50_000
 
 /** As listed by `GET /v1/connections`. */
 export type ConnectionSummary = ConnectionSubject & {
@@ -40,9 +53,18 @@ export type ConnectionSummary = ConnectionSubject & {
  */
 export class LiveConnections {
   readonly #all = new Map<number, LiveConnection>()
-  readonly #byCertificate = new Map<string, Set<LiveConnection>>()
+  readonly #byCertificate = new Map<CertificateKey, Set<LiveConnection>>()
   readonly #byLoginId = new Map<string, Set<LiveConnection>>()
   readonly #byContract = new Map<string, Set<LiveConnection>>()
+  /** As the doors see it, to be compared with the maps above. */
+  readonly #permitted = new Set<LiveConnection>()
+  /** Of certificates: those told by `takeKeyChanges` that have not been told to have left; those that came or left since. */
+  readonly #keysTold = new Set<CertificateKey>()
+  readonly #keysCame = new Set<CertificateKey>()
+  readonly #keysLeft = new Set<CertificateKey>()
+  /** Came and left since, and were never told. */
+  readonly #keysPassed = new Set<CertificateKey>()
+  #someoneAsks = false
 
   get size(): number {
     return this.#all.size
@@ -50,6 +72,8 @@ export class LiveConnections {
 
   add(connection: LiveConnection): void {
     this.#all.set(connection.id, connection)
+    const { certificateKey } = connection.subject
+    if (certificateKey !== undefined && !this.#byCertificate.has(certificateKey)) this.#keyCame(certificateKey)
     addTo(this.#byCertificate, connection.subject.certificateKey, connection)
     addTo(this.#byLoginId, connection.subject.loginId, connection)
     addTo(this.#byContract, connection.subject.contractId, connection)
@@ -60,12 +84,48 @@ export class LiveConnections {
     removeFrom(this.#byCertificate, connection.subject.certificateKey, connection)
     removeFrom(this.#byLoginId, connection.subject.loginId, connection)
     removeFrom(this.#byContract, connection.subject.contractId, connection)
+    const { certificateKey } = connection.subject
+    if (certificateKey !== undefined && !this.#byCertificate.has(certificateKey)) this.#keyLeft(certificateKey)
+  }
+
+  /** A door has permitted the connection by its certificate. */
+  notePermitted(connection: LiveConnection): void {
+    this.#permitted.add(connection)
+  }
+
+  /** The connection is no more, whether a door had permitted it or not. */
+  noteEnded(connection: LiveConnection): void {
+    this.#permitted.delete(connection)
+  }
+
+  /** Permitted connections that a cut of their certificate would not find: 0, or there is a defect. */
+  untracked(): number {
+    let count = 0
+    for (const connection of this.#permitted) {
+      const { certificateKey } = connection.subject
+      if (certificateKey === undefined || !this.#byCertificate.get(certificateKey)?.has(connection)) count++
+    }
+    return count
+  }
+
+  /** Certificates that came and went since the last call. */
+  takeKeyChanges(): KeyChanges {
+    const changes = { added: [...this.#keysCame], removed: [...this.#keysLeft] }
+    this.#someoneAsks = true
+    for (const key of changes.added) this.#keysTold.add(key)
+    for (const key of changes.removed) this.#keysTold.delete(key)
+    this.#keysCame.clear()
+    this.#keysLeft.clear()
+    this.#keysPassed.clear()
+    return changes
   }
 
   matching(selector: CutSelector): readonly LiveConnection[] {
     switch (selector.by) {
       case 'certificate':
         return [...(this.#byCertificate.get(selector.key) ?? [])]
+      case 'certificates':
+        return [...new Set(selector.keys)].flatMap((key) => [...(this.#byCertificate.get(key) ?? [])])
       case 'loginId':
         return [...(this.#byLoginId.get(selector.loginId) ?? [])]
       case 'contract':
@@ -78,6 +138,19 @@ export class LiveConnections {
     const connections = this.matching(selector)
     for (const connection of connections) connection.cut(reason)
     return connections.length
+  }
+
+  /** Has each connection of the scope judged anew. Returns how many were cut. The index must have been updated before. */
+  recheck(scope: RecheckScope): number {
+    let cut = 0
+    for (const connection of this.#inScope(scope)) if (connection.recheck()) cut++
+    return cut
+  }
+
+  #inScope(scope: RecheckScope): readonly LiveConnection[] {
+    if ('loginId' in scope) return this.matching({ by: 'loginId', loginId: scope.loginId })
+    const keys = [...this.#byCertificate.keys()].filter((key) => key.startsWith(`${scope.issuerId}:`))
+    return this.matching({ by: 'certificates', keys })
   }
 
   /** At most `max` connections, oldest first. */
@@ -94,6 +167,22 @@ export class LiveConnections {
   loginIds(): readonly string[] {
     return [...this.#byLoginId.keys()]
   }
+
+  #keyCame(key: CertificateKey): void {
+    this.#keysCame.add(key)
+    this.#keysLeft.delete(key)
+    this.#keysPassed.delete(key)
+  }
+
+  /** Who stayed only briefly is told of too, or somebody who connects for each request would never be noticed. */
+  #keyLeft(key: CertificateKey): void {
+    this.#keysLeft.add(key)
+    if (this.#keysTold.has(key)) return
+    this.#keysPassed.add(key)
+    if (this.#someoneAsks && this.#keysPassed.size <= passedKeysMax) return
+    const [oldest = key] = this.#keysPassed
+    for (const keys of [this.#keysCame, this.#keysLeft, this.#keysPassed]) keys.delete(oldest)
+  }
 }
 
 /** What `GET /v1/connections` lists of a connection. */
@@ -101,14 +190,14 @@ export function summarise({ subject, openedAtMs, clientAddress }: LiveConnection
   return { ...subject, openedAtMs, clientAddress }
 }
 
-function addTo(map: Map<string, Set<LiveConnection>>, key: string | undefined, connection: LiveConnection): void {
+function addTo<Key>(map: Map<Key, Set<LiveConnection>>, key: Key | undefined, connection: LiveConnection): void {
   if (key === undefined) return
   const set = map.get(key)
   if (set === undefined) map.set(key, new Set([connection]))
   else set.add(connection)
 }
 
-function removeFrom(map: Map<string, Set<LiveConnection>>, key: string | undefined, connection: LiveConnection): void {
+function removeFrom<Key>(map: Map<Key, Set<LiveConnection>>, key: Key | undefined, connection: LiveConnection): void {
   if (key === undefined) return
   const set = map.get(key)
   if (set === undefined) return

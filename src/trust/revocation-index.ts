@@ -1,133 +1,92 @@
-import { assert } from '../base/assert.ts'
-import { emptyWord, type Fingerprint, removedWord } from './fingerprint.ts'
+import type { Fingerprint } from './fingerprint.ts'
+import { IssuerRules } from './issuer-rules.ts'
+import { PagedTable } from './paged-table.ts'
+
+/** The memory of an index, for threads that read it. */
+export type SharedIndex = {
+  readonly entries: SharedArrayBuffer
+  readonly loginRules: SharedArrayBuffer
+  readonly exemptions: SharedArrayBuffer
+  readonly issuerRules: SharedArrayBuffer
+}
+
+/** What of a certificate rules look at. */
+export type RuleSubject = {
+  readonly issuerId: string
+  /** Fingerprint of kind `login_rule`; undefined: the certificate names no login ID. */
+  readonly loginEntry: Fingerprint | undefined
+  /** Unit: milliseconds since the epoch. */
+  readonly notBeforeMs: number
+}
+
+/** Words of a fingerprint. */
+export const entryWords = 4
+/** Values of a rule on a login ID. The version is written last and read first, so that it never comes with an older bound. */
+export const loginRuleValues = { notBeforeMax: 0, version: 1, count: 2 } as const
 
 /**
- * The negative entries (revoked, superseded, suspended, password mode) as a set of 16-byte fingerprints in memory that
- * all threads share. One writer, the control thread; any number of lock-free readers.
+ * A thread's view on the negative knowledge that all threads share: entries (revoked, superseded, suspended, password mode) as a set of
+ * 16-byte fingerprints, and beside it rules, which revoke by when a certificate begins to be valid, and exemptions from
+ * those. One writer, the control thread; readers without locks.
  *
- * Layout: four header words (generation, segments, entries, reserved), then segments of doubling size, each an open-addressed
- * table filled to three quarters at most. Growing appends a segment and moves nothing, so it costs no pause and no
- * reader ever sees a half-moved table. An entry becomes visible by the atomic store of its first word, written last.
+ * Versions and times are words of 32 bits: what is larger counts as the largest. As ties mean revoked, that takes nothing back.
  */
-
-const headerWords = 4
-const slotWords = 4
-const generationAt = 0
-const segmentsAt = 1
-const entriesAt = 2
-const firstSegmentSlots = 4_096
-const fillMax = 0.75
-/** Room for about 30 million entries. Address space only: memory is taken as segments are added. */
-const bytesMax = 1_073_741_824
-
-export type SharedIndex = SharedArrayBuffer
-
-function segmentSlots(segment: number): number {
-  return firstSegmentSlots * 2 ** segment
-}
-
-function segmentStart(segment: number): number {
-  return headerWords + slotWords * firstSegmentSlots * (2 ** segment - 1)
-}
-
-/** A thread's view on the index. */
 export class RevocationIndex {
   readonly shared: SharedIndex
-  protected words: Uint32Array
+  readonly #entries: PagedTable
+  readonly #loginRules: PagedTable
+  readonly #exemptions: PagedTable
+  readonly #issuerRules: IssuerRules
+  readonly #loginRule = new Uint32Array(loginRuleValues.count)
+  readonly #exemption = new Uint32Array(1)
 
   constructor(shared: SharedIndex) {
     this.shared = shared
-    this.words = new Uint32Array(shared)
+    this.#entries = new PagedTable(shared.entries)
+    this.#loginRules = new PagedTable(shared.loginRules)
+    this.#exemptions = new PagedTable(shared.exemptions)
+    this.#issuerRules = new IssuerRules(shared.issuerRules)
   }
 
-  /** Rises with every change; equal generations mean that nothing changed in between. */
+  /** Rises with every change of entries, rules or exemptions; equal generations mean that nothing changed in between. */
   get generation(): number {
-    return Atomics.load(this.words, generationAt)
+    return this.#entries.generation
   }
 
   /** Entries in use, of all kinds. */
   get size(): number {
-    return Atomics.load(this.words, entriesAt)
+    return this.#entries.size
   }
 
   has(fingerprint: Fingerprint): boolean {
-    return this.slotOf(fingerprint) !== undefined
+    return this.#entries.has(fingerprint)
   }
 
-  /** Word offset of the fingerprint's slot; the newest and largest segment is looked at first. */
-  protected slotOf(fingerprint: Fingerprint): number | undefined {
-    for (let segment = Atomics.load(this.words, segmentsAt) - 1; segment >= 0; segment--) {
-      const slot = this.probe(segment, fingerprint)
-      if (Atomics.load(this.words, slot) === fingerprint[0]) return slot
+  /** Highest version of a rule that covers the certificate; 0: none does. */
+  coveringRule(subject: RuleSubject): number {
+    const seconds = secondsWord(subject.notBeforeMs)
+    let highest = this.#loginRuleOn(subject.loginEntry, seconds)
+    for (const { notBeforeMin, notBeforeMax, version } of this.#issuerRules.of(subject.issuerId)) {
+      if (seconds >= notBeforeMin && seconds <= notBeforeMax && version > highest) highest = version
     }
-    return undefined
+    return highest
   }
 
-  /** The slot of the segment that holds the fingerprint or, if none does, the empty slot that ends its probe sequence. */
-  protected probe(segment: number, fingerprint: Fingerprint): number {
-    const mask = segmentSlots(segment) - 1
-    const start = segmentStart(segment)
-    for (let position = fingerprint[1] & mask; ; position = (position + 1) & mask) {
-      const slot = start + position * slotWords
-      const first = Atomics.load(this.words, slot)
-      if (first === emptyWord) return slot
-      if (
-        first === fingerprint[0] &&
-        this.words[slot + 1] === fingerprint[1] &&
-        this.words[slot + 2] === fingerprint[2] &&
-        this.words[slot + 3] === fingerprint[3]
-      ) {
-        return slot
-      }
-    }
+  /** Version of the tombstone of a restored certificate, by its `revoked` fingerprint; 0: none. */
+  exemption(fingerprint: Fingerprint): number {
+    const found = this.#exemptions.read(fingerprint, this.#exemption)
+    return found ? (this.#exemption[0] as number) : 0
+  }
+
+  #loginRuleOn(entry: Fingerprint | undefined, seconds: number): number {
+    if (entry === undefined || !this.#loginRules.read(entry, this.#loginRule)) return 0
+    return seconds <= (this.#loginRule[loginRuleValues.notBeforeMax] as number)
+      ? (this.#loginRule[loginRuleValues.version] as number)
+      : 0
   }
 }
 
-/** The only writer. Made once, in the control thread. */
-export class RevocationIndexWriter extends RevocationIndex {
-  #usedInLastSegment = 0
-
-  constructor() {
-    super(new SharedArrayBuffer(segmentStart(1) * 4, { maxByteLength: bytesMax }))
-    Atomics.store(this.words, segmentsAt, 1)
-  }
-
-  /** Adds an entry. Returns false if it was there already. */
-  add(fingerprint: Fingerprint): boolean {
-    assert(fingerprint[0] !== emptyWord && fingerprint[0] !== removedWord, 'a fingerprint begins with a reserved word')
-    if (this.has(fingerprint)) return false
-    let segment = Atomics.load(this.words, segmentsAt) - 1
-    if (this.#usedInLastSegment >= segmentSlots(segment) * fillMax) {
-      segment++
-      this.#grow(segment)
-    }
-    const slot = this.probe(segment, fingerprint)
-    this.words[slot + 1] = fingerprint[1]
-    this.words[slot + 2] = fingerprint[2]
-    this.words[slot + 3] = fingerprint[3]
-    Atomics.store(this.words, slot, fingerprint[0])
-    this.#usedInLastSegment++
-    this.#changed(1)
-    return true
-  }
-
-  /** Removes an entry (an audited restore, a user no longer suspended). Returns false if it was not there. */
-  remove(fingerprint: Fingerprint): boolean {
-    const slot = this.slotOf(fingerprint)
-    if (slot === undefined) return false
-    Atomics.store(this.words, slot, removedWord)
-    this.#changed(-1)
-    return true
-  }
-
-  #grow(segment: number): void {
-    ;(this.shared as SharedArrayBuffer & { grow(bytes: number): void }).grow(segmentStart(segment + 1) * 4)
-    Atomics.store(this.words, segmentsAt, segment + 1)
-    this.#usedInLastSegment = 0
-  }
-
-  #changed(entries: number): void {
-    Atomics.add(this.words, entriesAt, entries)
-    Atomics.add(this.words, generationAt, 1)
-  }
+/** A time as the index keeps it: whole seconds since the epoch, as far as one word goes. */
+export function secondsWord(ms: number): number {
+  return Math.min(0xffff_ffff, Math.max(0, Math.floor(ms / 1_000)))
 }

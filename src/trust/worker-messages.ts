@@ -1,7 +1,7 @@
 import type { CertificateKey } from '../x509/certificate-key.ts'
 import type { DenialReason } from './denial.ts'
 import type { DirectoryAnswer } from './directory-answer.ts'
-import type { ConnectionSummary, CutSelector } from './live-connections.ts'
+import type { ConnectionSummary, CutSelector, KeyChanges, RecheckScope } from './live-connections.ts'
 
 /**
  * What control thread and data workers say to each other. Revocations themselves are not here: they stand in the shared
@@ -11,6 +11,10 @@ import type { ConnectionSummary, CutSelector } from './live-connections.ts'
 /** Calls of the control thread; a worker answers each with `done` or `failed` and the same id. */
 export type WorkerCall =
   | { readonly type: 'cut'; readonly selector: CutSelector; readonly reason: DenialReason }
+  /** Judge these connections anew; done with the number of those that were cut. */
+  | { readonly type: 'recheck'; readonly scope: RecheckScope }
+  /** Which certificates came and went since the last such call; done with `WorkerKeys`. */
+  | { readonly type: 'key_changes' }
   | { readonly type: 'directory_changed'; readonly loginId: string }
   /** Nothing remembered about any login ID counts any more. */
   | { readonly type: 'directory_replaced' }
@@ -34,6 +38,15 @@ export type WorkerCall =
   /** Drops what was prepared, if anything was. */
   | { readonly type: 'reload_abandon' }
 
+/** Answer to `key_changes`. */
+export type WorkerKeys = KeyChanges & {
+  /** Permitted connections of certificate doors that a cut would not find: a defect if it is not 0. */
+  readonly untracked: number
+}
+
+/** What a worker may answer to a call. */
+export type CallAnswer = number | readonly ConnectionSummary[] | WorkerKeys
+
 /** From the control thread to a data worker. */
 export type ControlMessage =
   | { readonly type: 'call'; readonly id: number; readonly call: WorkerCall }
@@ -55,7 +68,7 @@ export type WorkerMessage<Refusal, Unknown> =
   /** Everything is made; it waits for `open_doors`. */
   | { readonly type: 'ready' }
   | { readonly type: 'ask'; readonly id: number; readonly loginId: string; readonly certificateKey: CertificateKey }
-  | { readonly type: 'done'; readonly id: number; readonly value: number | readonly ConnectionSummary[] }
+  | { readonly type: 'done'; readonly id: number; readonly value: CallAnswer }
   /** Only of a call that may fail; on any other fault a worker ends. The message holds no secret. */
   | { readonly type: 'failed'; readonly id: number; readonly message: string }
   | { readonly type: 'audit'; readonly notes: readonly AuditNote<Refusal, Unknown>[]; readonly dropped: number }

@@ -1,7 +1,7 @@
 // A real admin door on a free loopback port over a real store; operators of every role from a CA of their own.
 import { request as startRequest } from 'node:https'
 import type { Test } from 'tap'
-import { type AdminDoor, startAdminDoor } from '../../src/admin/admin-door.ts'
+import { type AdminDoor, type AdminTimeouts, startAdminDoor } from '../../src/admin/admin-door.ts'
 import { operatorRoles } from '../../src/admin/operator.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import type { ReloadCause, ReloadResult, ReloadStatus } from '../../src/control-path/reload.ts'
@@ -43,6 +43,8 @@ export type Answer = {
   readonly status: number
   readonly headers: Record<string, unknown>
   readonly body: Record<string, unknown>
+  /** Of an answer that came line by line; `body` is the last one. */
+  readonly items: readonly Record<string, unknown>[]
 }
 
 export type CallOptions = {
@@ -67,7 +69,9 @@ export const inspection: Inspection = {
   ],
 }
 
-export async function withAdmin(t: Test, { handles, ...options }: { nowMs?: () => number; handles?: object[] } = {}) {
+export type AdminOptions = { nowMs?: () => number; handles?: object[]; timeouts?: AdminTimeouts }
+
+export async function withAdmin(t: Test, { handles, timeouts, ...options }: AdminOptions = {}) {
   const lifecycle = await startFakeLifecycle(t)
   const inspected: Uint8Array[] = []
   const lines: unknown[][] = []
@@ -81,6 +85,8 @@ export async function withAdmin(t: Test, { handles, ...options }: { nowMs?: () =
   const door: AdminDoor = await startAdminDoor({
     listen: [{ host: '127.0.0.1', port: 0 }],
     ...(handles === undefined ? {} : { handles }),
+    // Batches are full then, however busy the machine is.
+    timeouts: { pauseMs: 5_000, ...timeouts },
     serverCertificates: [
       { certificatePem: server.chainPem, keyPem: server.keyPem, names: ['localhost', '127.0.0.1', '::1'] },
     ],
@@ -102,6 +108,7 @@ export async function withAdmin(t: Test, { handles, ...options }: { nowMs?: () =
       },
       status: {
         follower: lifecycle.follower,
+        gatewayId: lifecycle.reports.gatewayId,
         indexEntries: () => lifecycle.index.size,
         workersRunning: () => 1,
         workersConfigured: 2,
@@ -144,11 +151,11 @@ function callDoor(target: { port: number; method: string; path: string }, option
         response.on('error', reject)
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString()
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            body: text === '' ? {} : JSON.parse(text),
-          })
+          const streamed = response.headers['content-type'] === 'application/x-ndjson'
+          const parts = streamed ? text.trimEnd().split('\n') : [text]
+          const items = parts.filter((part) => part !== '').map((part) => JSON.parse(part) as Answer['body'])
+          const { statusCode: status = 0, headers } = response
+          resolve({ status, headers, body: items.at(-1) ?? {}, items })
         })
       },
     )

@@ -78,7 +78,7 @@ t.test('the audit log tells all of it, unbroken', async () => {
   const others = ['login_refused', 'config_reload_refused']
   t.strictSame(
     events.filter((event) => !others.includes(event)),
-    ['gateway_started', 'certificate_revoked', 'gateway_stopped'],
+    ['gateway_started', 'certificate_revoked', 'rule_published', 'gateway_stopped'],
   )
   t.match(await verifyAuditFile(audit), { ok: true, head: 'agrees' })
 })

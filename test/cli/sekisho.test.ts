@@ -5,44 +5,11 @@ import { once } from 'node:events'
 import { copyFileSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { findDemo } from '../../src/cli/demo-place.ts'
-import { runCommand } from '../../src/cli/run-command.ts'
-import { type inspection, operators, serverCa, withAdmin } from '../admin/with-admin.ts'
+import type { inspection } from '../admin/with-admin.ts'
 import { issuerA, keyA1, keyA2, keyB1 } from '../store/contract.ts'
-
-const root = join(import.meta.dirname, '../..')
-
-async function withCli(t: Test, role: keyof typeof operators = 'security') {
-  const admin = await withAdmin(t)
-  const folder = t.testdir({
-    'me.pem': operators[role].chainPem,
-    'me.key': operators[role].keyPem,
-    'ca.pem': serverCa.certificatePem,
-  })
-  const access = [
-    ...['--admin', `https://127.0.0.1:${admin.port}`, '--cert', join(folder, 'me.pem')],
-    ...['--key', join(folder, 'me.key'), '--ca', join(folder, 'ca.pem')],
-  ]
-  const run = (...args: string[]) => runHere([...access, ...args])
-  return { ...admin, folder, access, run }
-}
-
-async function runHere(args: readonly string[], env: Record<string, string> = {}, folder = root) {
-  let out = ''
-  let err = ''
-  const exitCode = await runCommand(args, {
-    env,
-    root: folder,
-    write: (text) => {
-      out += text
-    },
-    writeError: (text) => {
-      err += text
-    },
-  })
-  return { exitCode, out, err }
-}
+import { root, runHere, withCli } from './with-cli.ts'
 
 t.test('revoke is a dry run unless --apply, then revokes once', async (t) => {
   const { run, store, isRevoked, workers } = await withCli(t)
@@ -60,7 +27,7 @@ t.test('revoke is a dry run unless --apply, then revokes once', async (t) => {
   t.equal(dry.exitCode, 0)
   t.match(
     dry.out,
-    /demo-issuing-ca {2}1 {7}user01 {4}would be revoked\nWould revoke 1 certificate; 0 already revoked\./,
+    /demo-issuing-ca {2}1 {7}user01 {4}would be revoked\n.*would be refused too.*\.\nWould revoke 1 certificate; 0 already revoked\./,
   )
   t.match(dry.out, /Nothing was changed: add --apply/)
   t.strictSame(await store.position(), before)
@@ -199,7 +166,7 @@ t.test('reload: what changed, nothing changed, and refused with every problem', 
 })
 
 t.test('a role that does not allow it: exit 1, with the problem for programs', async (t) => {
-  const { run, isRevoked } = await withCli(t, 'auditor')
+  const { run, isRevoked } = await withCli(t, { role: 'auditor' })
   const { exitCode, out, err } = await run(
     'revoke',
     '--serial',
@@ -222,6 +189,18 @@ t.test('wrong usage ends with 2 and asks nobody', async (t) => {
     [['revoke'], /at least one --login-id/],
     [['revoke', '--serial', '1'], /needs --issuer/],
     [['revoke', '--login-id', 'a', '--issuer', 'b'], /goes with --serial/],
+    [['revoke', '--login-id', 'a', '--from', 'f'], /Give one of/],
+    [['revoke', '--from', 'f', '--issuer', 'b', '--not-before-from', 'x'], /Give one of/],
+    [['revoke', '--not-before-from', 'x', '--not-before-to', 'y'], /takes --issuer NAME/],
+    [['revoke', '--issuer', 'b', '--not-before-from', 'x'], /takes --issuer NAME/],
+    [['revoke', '--login-id', 'a', '--skip-invalid'], /--skip-invalid goes with --from/],
+    [['revoke', '--login-id', 'a', '--format', 'xml'], /serials, csv, ndjson, pem/],
+    [['revoke', '--from', 'f', '--skip-lines', '-1'], /whole number/],
+    [['revoke', '--login-id', 'a', '--wait'], /--wait goes with --apply/],
+    [['revoke', '--login-id', 'a', '--apply', '--wait-seconds', '5'], /goes with --wait/],
+    [['revoke', '--login-id', 'a', '--apply', '--wait', '--wait-seconds', '121'], /1 to 120/],
+    [['rules', 'withdraw', 'login:a'], /--reason/],
+    [['rules', '--limit', '0'], /whole number/],
     [['revoke', '--login-id', 'a', '--reason', 'stolen'], /keyCompromise/],
     [['revoke', '--login-id'], /argument missing/],
     [['restore'], /at least one --login-id/],
@@ -230,7 +209,10 @@ t.test('wrong usage ends with 2 and asks nobody', async (t) => {
     [['status', '--admin', 'http://localhost:1'], /https:\/\/host:port/],
   ]
   for (const [args, message] of cases) t.match(await runHere(args), { exitCode: 2, err: message }, args.join(' '))
-  t.match(await runHere(['status'], { SEKISHO_PORT_OFFSET: 'abc' }), { exitCode: 2, err: /SEKISHO_PORT_OFFSET/ })
+  t.match(await runHere(['status'], { env: { SEKISHO_PORT_OFFSET: 'abc' } }), {
+    exitCode: 2,
+    err: /SEKISHO_PORT_OFFSET/,
+  })
 })
 
 t.test('help says what there is, with examples and exit codes', async (t) => {
@@ -239,6 +221,8 @@ t.test('help says what there is, with examples and exit codes', async (t) => {
   for (const word of [
     'revoke',
     'restore',
+    'rules',
+    'gateways',
     'list',
     'connections',
     'issuers',
@@ -251,7 +235,7 @@ t.test('help says what there is, with examples and exit codes', async (t) => {
   ]) {
     t.match(out, new RegExp(`^ {2}${word} `, 'm'), word)
   }
-  t.match(out, /Exit codes: 0 done, 1 refused or failed, 2 wrong usage/)
+  t.match(out, /Exit codes: 0 done, 1 refused or failed \(.*\), 2 wrong usage/)
   t.match(out, /sekisho revoke --login-id user02 --apply/)
 })
 
@@ -269,7 +253,7 @@ t.test('a door that cannot be reached, or is not trusted, is explained', async (
   })
   const wrongCa = access.map((part, position) => (position === access.length - 1 ? join(folder, 'me.pem') : part))
   t.match(await runHere([...wrongCa, 'status']), { exitCode: 1, err: /Cannot trust the admin door.*--ca must name/ })
-  t.match(await runHere(['--admin', `https://127.0.0.1:${port}`, 'status'], {}, folder), {
+  t.match(await runHere(['--admin', `https://127.0.0.1:${port}`, 'status'], { folder }), {
     exitCode: 1,
     err: /operator certificate.*no such file[\s\S]*npm start/,
   })
@@ -291,7 +275,7 @@ t.test('config check and audit verify speak to nobody', async (t) => {
   const folder = t.testdir({ 'bad.yaml': 'doors: 7\n' })
   t.match(await runHere(['config', 'check', join(folder, 'bad.yaml')]), { exitCode: 1, err: /Cannot use doors as/ })
   t.match(await runHere(['config', 'check', join(folder, 'none.yaml')]), { exitCode: 1, err: /none\.yaml/ })
-  t.match(await runHere(['audit', 'verify'], {}, folder), {
+  t.match(await runHere(['audit', 'verify'], { folder }), {
     exitCode: 1,
     err: /Cannot read the audit log .*data\/audit\.log/,
   })

@@ -15,7 +15,14 @@ type Change = Record<string, unknown>
 
 const key = Buffer.alloc(32, 0x5a).toString('base64')
 const otherKey = Buffer.alloc(32, 0x5b).toString('base64')
-const env = { KEY: key, OTHER_KEY: otherKey }
+const env = {
+  KEY: key,
+  OTHER_KEY: otherKey,
+  KEY_IN_URL: encodeURIComponent(key),
+  OTHER_KEY_IN_URL: encodeURIComponent(otherKey),
+}
+const here = { host: 'localhost', port: 1 }
+const redis = (fields: Change): Change => ({ store: { redis: fields } })
 const server = makeCertificate({ commonName: 'new', extensions: serverExtensions('DNS:localhost') })
 const operatorsCa = makeCertificate({ commonName: 'new-operators', extensions: caExtensions })
 const files = sampleFiles()
@@ -78,6 +85,60 @@ const fixed: [path: string, old: Change, next: Change, values: string][] = [
   ['accessLog.queryStrings', {}, { 'accessLog.queryStrings': true }, 'current value is false; restart to use true'],
   ['limits.drainTimeoutMs', {}, { limits: { drainTimeoutMs: 1 } }, 'current value is 30000; restart to use 1'],
   ['revocation.pollMs', {}, { 'revocation.pollMs': 50 }, 'current value is 250; restart to use 50'],
+  ['revocation.reconcileSeconds', {}, { 'revocation.reconcileSeconds': 60 }, 'is 300; restart to use 60'],
+  ['revocation.connectedCheckMs', {}, { 'revocation.connectedCheckMs': 500 }, 'is 1000; restart to use 500'],
+  ['revocation.snapshotSeconds', {}, { 'revocation.snapshotSeconds': 5 }, 'is 60; restart to use 5'],
+  [
+    'limits.revocationEntriesMax',
+    {},
+    { 'limits.revocationEntriesMax': 1_000 },
+    'current value is 20000000; restart to use 1000',
+  ],
+  ['gatewayName', { gatewayName: 'a' }, { gatewayName: 'b' }, 'current value is "a"; restart to use "b"'],
+  ['store', {}, redis({ nodes: [here] }), 'current value is "embedded"; restart to use "redis"'],
+  ['store', redis({ nodes: [here] }), {}, 'current value is "redis"; restart to use "embedded"'],
+  [
+    'store.redis.nodes',
+    redis({ nodes: [here] }),
+    redis({ nodes: [{ ...here, port: 2 }] }),
+    'restart to use [{"host":"localhost","port":2}]',
+  ],
+  [
+    'store.redis.mode',
+    redis({ nodes: [here] }),
+    redis({ nodes: [here], mode: 'cluster' }),
+    'current value is "standalone"; restart to use "cluster"',
+  ],
+  [
+    'store.redis.password',
+    redis({ url: `redis://:\${KEY_IN_URL}@localhost` }),
+    redis({ url: `redis://:\${OTHER_KEY_IN_URL}@localhost` }),
+    'current value is a secret (not shown); restart to use a secret (not shown)',
+  ],
+  [
+    'store.redis.sentinelPassword',
+    redis({ mode: 'sentinel', nodes: [here], sentinelName: 'a' }),
+    redis({ mode: 'sentinel', nodes: [here], sentinelName: 'a', sentinelPassword: `\${KEY}` }),
+    'current value is nothing (the field is missing); restart to use a secret (not shown)',
+  ],
+  [
+    'store.redis.tls',
+    redis({ nodes: [here] }),
+    redis({ nodes: [here], tls: { ca: 'root.pem' } }),
+    'current value is nothing (the field is missing); restart to use a group of fields',
+  ],
+  [
+    'store.redis.tls.ca',
+    redis({ nodes: [here], tls: { ca: 'root.pem' } }),
+    redis({ nodes: [here], tls: { ca: 'user-ca.pem' } }),
+    'current value is the content of a file (not shown); restart to use the content of a file (not shown)',
+  ],
+  [
+    'store.redis.tls.serverName',
+    redis({ nodes: [here], tls: { serverName: 'a.example' } }),
+    redis({ nodes: [here], tls: { serverName: 'b.example' } }),
+    'current value is "a.example"; restart to use "b.example"',
+  ],
   ['workers', { workers: 1 }, { workers: 2 }, 'current value is 1; restart to use 2'],
   ['auditLog.file', {}, { auditLog: { file: 'b.log' } }, 'current value is "audit.log"; restart to use "b.log"'],
   [
@@ -165,6 +226,21 @@ for (const [path, old, next, values] of fixed) {
     for (const secret of [key, otherKey]) t.notOk(line.includes(secret))
   })
 }
+
+t.test('a new client certificate for the store is told without a byte of its key', async (t) => {
+  const configs = ['old', 'new'].map((commonName) => {
+    const { certificate, key } = makeCertificate({ commonName, extensions: [] })
+    const both = sampleFiles().put('/etc/gateway/own.pem', certificate).put('/etc/gateway/own.key', key)
+    const tls = { ca: 'root.pem', certificate: 'own.pem', key: 'own.key' }
+    return parseSample({ files: both, set: redis({ nodes: [here], tls }) }).config
+  })
+  const [old = parse({}), next = parse({})] = configs
+  const hidden = 'the content of a file (not shown)'
+  const line = (name: string) =>
+    `Cannot change store.redis.tls.${name} while running: current value is ${hidden}; restart to use ${hidden}`
+  t.same(fixedDifferences(old, next), [line('certificate'), line('key')])
+  t.same(fixedDifferences(old, old), [])
+})
 
 t.test('every fixed field is told at once', async (t) => {
   const lines = differences({ workers: 1 }, { workers: 2, stateFolder: '/b', 'doors.ops.listen': [{ port: 1 }] })

@@ -54,12 +54,12 @@ t.test('a default in the table is the default of the schema', async (t) => {
   }
 })
 
-t.test('only the sealing key is a secret', async (t) => {
+t.test('the sealing key and what lets into the store are secrets, and nothing else', async (t) => {
   t.same(
     explainConfig()
       .filter((row) => row.secret)
       .map((row) => row.path),
-    ['identity.sealingKey'],
+    ['store.redis.url', 'store.redis.sentinelPassword', 'store.redis.password', 'identity.sealingKey'],
   )
 })
 

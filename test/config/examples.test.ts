@@ -10,7 +10,10 @@ import { caExtensions, clockInDays, MemoryFiles, makeCertificate, serverExtensio
 const read = (name: string) => readFileSync(new URL(`../../config/${name}`, import.meta.url), 'utf8')
 
 function exampleFiles(): MemoryFiles {
-  const files = new MemoryFiles().put('/run/credentials/sealing-key', `${Buffer.alloc(32, 1).toString('base64')}\n`)
+  const files = new MemoryFiles()
+    .put('/run/credentials/sealing-key', `${Buffer.alloc(32, 1).toString('base64')}\n`)
+    .put('/run/credentials/redis-password', 'redis-secret\n')
+    .put('/run/credentials/sentinel-password', 'sentinel-secret\n')
   for (const name of ['root-ca', 'user-ca', 'user-ca-2026', 'user-ca-2027', 'partner-ca', 'operators-ca']) {
     files.put(
       `/etc/sekisho/issuers/${name}.pem`,
@@ -24,10 +27,13 @@ function exampleFiles(): MemoryFiles {
   }
   const gateway = makeCertificate({ commonName: 'gateway', extensions: ['extendedKeyUsage=clientAuth'] })
   const internalCa = makeCertificate({ commonName: 'internal-ca', extensions: caExtensions })
+  for (const folder of ['upstreams', 'redis']) {
+    files
+      .put(`/etc/sekisho/${folder}/internal-ca.pem`, internalCa.certificate)
+      .put(`/etc/sekisho/${folder}/gateway.pem`, gateway.certificate)
+      .put(`/etc/sekisho/${folder}/gateway.key`, gateway.key)
+  }
   return files
-    .put('/etc/sekisho/upstreams/internal-ca.pem', internalCa.certificate)
-    .put('/etc/sekisho/upstreams/gateway.pem', gateway.certificate)
-    .put('/etc/sekisho/upstreams/gateway.key', gateway.key)
 }
 
 const files = exampleFiles()
@@ -35,6 +41,14 @@ const env = { SEKISHO_BANK_HOST: 'bank-a.internal.example', CREDENTIALS_DIRECTOR
 
 function parseExample(name: string): LoadedConfig {
   return parseConfig(read(name), { env, files, clock: clockInDays(1), folder: '/etc/sekisho' })
+}
+
+/** Numbers of a group of fields by their names, as the schema has them. */
+function defaultsOf(prefix: string): Record<string, number> {
+  const rows = explainConfig().filter(
+    ({ path, defaultJson }) => path.startsWith(prefix) && /^\d/.test(defaultJson ?? ''),
+  )
+  return Object.fromEntries(rows.map(({ path, defaultJson }) => [path.slice(prefix.length), Number(defaultJson)]))
 }
 
 for (const name of ['minimal.yaml', 'full.yaml']) {
@@ -55,12 +69,33 @@ t.test('full.yaml sets every field there is', async (t) => {
     }
   }
   visit(parse(read('full.yaml')), '')
-  // The two kinds of login ID source that are not used stand in a comment, oid with them.
+  // The two kinds of login ID source that are not used stand in a comment, oid with them; so does the short form of the store.
   const unset = explainConfig()
     .filter((row) => !set.has(row.path))
     .map((row) => row.path)
-  t.same(unset, ['doors.certificate[].loginId.oid'])
+  t.same(unset, ['doors.certificate[].loginId.oid', 'store.redis.url'])
   t.match(read('full.yaml'), /\{ from: subjectAttribute, oid: 2\.5\.4\.5 \}/)
+})
+
+t.test('the store of full.yaml is Redis behind Sentinels; the short form in its comment is one server', async (t) => {
+  const { config, warnings } = parseExample('full.yaml')
+  t.match(config.store, { kind: 'redis', mode: 'sentinel', sentinelName: 'sekisho', password: 'redis-secret' })
+  const comment = /^ +# +(url: .*)$/m.exec(read('full.yaml'))?.[1] ?? ''
+  const store = `store: { redis: { ${comment}, tls: { ca: /etc/sekisho/redis/internal-ca.pem } } }`
+  const short = parseConfig(`${read('minimal.yaml')}\n${store}\n`, {
+    env: { REDIS_PASSWORD: 'short-secret' },
+    files,
+    clock: clockInDays(1),
+    folder: '/etc/sekisho',
+  })
+  t.match(short.config.store, {
+    mode: 'standalone',
+    nodes: [{ host: 'redis.internal.example', port: 6379 }],
+    username: 'sekisho',
+    password: 'short-secret',
+    database: 0,
+  })
+  t.same([warnings, short.warnings], [[], []])
 })
 
 t.test('minimal.yaml leaves nothing out that is required, and sets little that is not', async (t) => {
@@ -68,6 +103,7 @@ t.test('minimal.yaml leaves nothing out that is required, and sets little that i
   t.equal(config.directory, 'none')
   t.equal(config.certificates.mustBeRegistered, false)
   t.equal(config.doors.admin, undefined)
+  t.same(config.store, { kind: 'embedded' })
   t.same(Object.keys(parse(read('minimal.yaml'))), [
     'institution',
     'stateFolder',
@@ -83,6 +119,7 @@ t.test('the defaults shown in full.yaml are the defaults', async (t) => {
   const minimal = parseExample('minimal.yaml').config
   t.same(full.limits, minimal.limits)
   t.same(full.revocation, minimal.revocation)
+  t.match(full.store, defaultsOf('store.redis.'))
   const { name, targets, tls, affinity, healthCheck, ...numbers } = full.upstreams[0] ?? {}
   t.match(minimal.upstreams[0], numbers)
   t.same([full.http.http2, full.http.encodedSlashes, full.http.dotSegments], [true, 'refuse', 'refuse'])

@@ -64,6 +64,30 @@ const cases: Case[] = [
     { 'revocation.pollMs': 999, 'revocation.maxStalenessSeconds': 1 },
   ],
   [
+    'comparing with the store all the time',
+    { 'revocation.reconcileSeconds': 4 },
+    /reconcileSeconds as a whole number from 5 to 86400/,
+    { 'revocation.reconcileSeconds': 5 },
+  ],
+  [
+    'asking about connected certificates all the time',
+    { 'revocation.connectedCheckMs': 199 },
+    /connectedCheckMs as a whole number from 200 to 60000/,
+    { 'revocation.connectedCheckMs': 200 },
+  ],
+  [
+    'writing snapshots all the time',
+    { 'revocation.snapshotSeconds': 4 },
+    /snapshotSeconds as a whole number from 5 to 3600/,
+    { 'revocation.snapshotSeconds': 5 },
+  ],
+  [
+    'more revocations than the index can hold',
+    limit({ revocationEntriesMax: 30_000_001 }),
+    /revocationEntriesMax as a whole number from 1000 to 30000000/,
+    limit({ revocationEntriesMax: 30_000_000 }),
+  ],
+  [
     'denying and serving when stale',
     { 'revocation.whenStale': 'deny', 'revocation.insecureServeWhenStale': true },
     /insecureServeWhenStale .*says the opposite/,

@@ -116,6 +116,16 @@ t.test('no message repeats a secret, wherever it was put', async (t) => {
     ['upstreams.0.targets.0.url', 'http://user:pa55word@localhost/x', 'pa55word'],
     ['institution.helpUrl', `ftp://${variable('KEY')}`, key],
     ['logLevel', variable('KEY'), key],
+    ['upstreams.0.targets.0.url', 'http://user:pa/55word@localhost/x', '55word'],
+    ['store', 'redis://user:pa55word@localhost', 'pa55word'],
+    ['store.redis', 'redis://user:pa/55word@localhost', '55word'],
+    ['store.redis.url', 'redis://user:pa55word@localhost/x', 'pa55word'],
+    ['store.redis.url', ['redis://user:pa55word@localhost'], 'pa55word'],
+    ['store.redis.url', variable('KEY'), key],
+    ['store.redis.uri', 'redis://user:pa55word@localhost', 'pa55word'],
+    ['store.redis', { mode: 'sentinel', password: 'pa55word' }, 'pa55word'],
+    ['store.redis', { nodes: [{ host: 'redis://u:pa/55word@localhost', port: 1 }] }, '55word'],
+    ['store.redis', { nodes: [], password: { value: 'pa55word' } }, 'pa55word'],
   ]
   for (const [path, value, secret] of cases) {
     const problems = problemsOf(() => parseSample({ set: { [path]: value }, env: { KEY: key } })).join('\n')

@@ -4,6 +4,7 @@
 import { mock } from 'node:test'
 import { createLocalJWKSet, importJWK, type JSONWebKeySet, jwtVerify, SignJWT } from 'jose'
 import t from 'tap'
+import { GatewayError } from '../../src/base/errors.ts'
 import { type AssertionKeySet, AssertionKeys } from '../../src/control-path/assertion-keys.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
@@ -17,11 +18,11 @@ function createStore() {
     value: undefined as { value: string; revision: number } | undefined,
     failing: false,
     readMeta: async () => {
-      if (store.failing) throw new Error('away')
+      if (store.failing) throw new GatewayError('store_unavailable', 'away')
       return store.value
     },
     writeMeta: async (_name: string, value: string, revision: number) => {
-      if (store.failing) throw new Error('away')
+      if (store.failing) throw new GatewayError('store_unavailable', 'away')
       if ((store.value?.revision ?? 0) !== revision) return false
       store.value = { value, revision: revision + 1 }
       return true
@@ -119,5 +120,36 @@ t.test('a store that is away: the key at hand goes on signing, and rotation is m
   store.failing = false
   await refresh()
   t.not(kidOf(keys.current), first)
+  keys.close()
+})
+
+t.test(
+  'a gateway that starts while the store is away signs with its own key, and publishes it when it can',
+  async (t) => {
+    const store = createStore()
+    const other = await open(store, new FakeClock())
+    store.failing = true
+    const { keys, changes } = await open(store, new FakeClock())
+    const own = kidOf(keys.current)
+    t.strictSame(kids(keys.current.jwks), [own])
+    store.failing = false
+    await refresh()
+    t.equal(kidOf(keys.current), own, 'the same key')
+    t.strictSame(kids(keys.current.jwks), [kidOf(other.keys.current), own])
+    t.equal(changes.length, 1)
+    keys.close()
+    other.keys.close()
+  },
+)
+
+t.test('a store that was emptied gets the keys back', async (t) => {
+  const store = createStore()
+  const { keys } = await open(store, new FakeClock())
+  const token = await tokenOf(keys.current)
+  store.value = undefined
+  await refresh()
+  t.strictSame(kids(keys.current.jwks), [kidOf(keys.current)])
+  t.match(store.value, { value: /kid/ })
+  await t.resolves(jwtVerify(token, createLocalJWKSet(JSON.parse(keys.current.jwks))))
   keys.close()
 })

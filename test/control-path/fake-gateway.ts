@@ -5,16 +5,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
+import type { LocalKeeping } from '../../src/control-path/applier.ts'
+import { TrustArchive } from '../../src/control-path/archive.ts'
 import { Follower } from '../../src/control-path/follow.ts'
+import type { FollowerOptions } from '../../src/control-path/follower-options.ts'
+import { GatewayReports } from '../../src/control-path/gateway-reports.ts'
 import type { ControlAuditEvent, ControlLog, DataWorkers } from '../../src/control-path/ports.ts'
 import { createPublisher } from '../../src/control-path/publish.ts'
 import type { TrustStore } from '../../src/control-path/store-port.ts'
+import { TrustMemory } from '../../src/control-path/trust-memory.ts'
+import { DirectoryReplicaFile } from '../../src/store/embedded/directory-replica.ts'
 import { EmbeddedStore } from '../../src/store/embedded/embedded-store.ts'
 import type { DenialReason } from '../../src/trust/denial.ts'
 import { fingerprintOf } from '../../src/trust/fingerprint.ts'
 import { createFreshness, Freshness } from '../../src/trust/freshness.ts'
-import type { ConnectionSummary, CutSelector } from '../../src/trust/live-connections.ts'
-import { RevocationIndexWriter } from '../../src/trust/revocation-index.ts'
+import type { ConnectionSummary, CutSelector, RecheckScope } from '../../src/trust/live-connections.ts'
+import { RevocationIndexWriter } from '../../src/trust/revocation-index-writer.ts'
 import type { CertificateKey } from '../../src/x509/certificate-key.ts'
 
 export class FakeWorkers implements DataWorkers {
@@ -30,17 +36,27 @@ export class FakeWorkers implements DataWorkers {
   }
 
   async cut(selector: CutSelector, reason: DenialReason): Promise<number> {
-    const [kind, subject] = entryOf(selector, reason)
-    if (!this.#index.has(fingerprintOf(kind, subject))) this.cutTooEarly.push(subject)
+    const [kind, subjects] = entriesOf(selector, reason)
+    for (const subject of subjects) {
+      if (!this.#index.has(fingerprintOf(kind, subject))) this.cutTooEarly.push(subject)
+    }
     if (this.failures > 0) {
       this.failures--
       throw new Error('worker does not answer')
     }
-    this.told.push(`cut ${subject} ${reason}`)
-    return this.live.filter(
-      ({ certificateKey, loginId, contractId }) =>
-        subject === certificateKey || subject === loginId || subject === contractId,
+    for (const subject of subjects) this.told.push(`cut ${subject} ${reason}`)
+    return this.live.filter(({ certificateKey, loginId, contractId }) =>
+      [certificateKey, loginId, contractId].some((name) => name !== undefined && subjects.includes(name)),
     ).length
+  }
+
+  async recheck(scope: RecheckScope): Promise<number> {
+    this.told.push(`recheck ${JSON.stringify(scope)}`)
+    return 0
+  }
+
+  async connectedKeys(): Promise<readonly CertificateKey[]> {
+    return [...new Set(this.live.flatMap(({ certificateKey }) => certificateKey ?? []))]
   }
 
   async directoryChanged(loginId: string): Promise<void> {
@@ -60,24 +76,36 @@ export class FakeWorkers implements DataWorkers {
   }
 }
 
-function entryOf(selector: CutSelector, reason: DenialReason) {
-  if (selector.by === 'loginId') return ['suspended', selector.loginId] as const
-  if (selector.by === 'contract') return ['password_mode', selector.contractId] as const
-  return [reason === 'certificate_superseded' ? 'superseded' : 'revoked', selector.key] as const
+function entriesOf(selector: CutSelector, reason: DenialReason) {
+  if (selector.by === 'loginId') return ['suspended', [selector.loginId]] as const
+  if (selector.by === 'contract') return ['password_mode', [selector.contractId]] as const
+  const keys: readonly string[] = selector.by === 'certificates' ? selector.keys : [selector.key]
+  return [reason === 'certificate_superseded' ? 'superseded' : 'revoked', keys] as const
 }
 
 export type FakeGateway = Awaited<ReturnType<typeof startFakeGateway>>
 
+export type FakeGatewayOptions = {
+  readonly store?: TrustStore
+  readonly file?: string
+  readonly pollMs?: number
+  /** Keeps snapshot, journal and directory below this folder, as over a remote store. */
+  readonly keepIn?: string
+  readonly follower?: Partial<FollowerOptions>
+  readonly maxStalenessSeconds?: number
+}
+
 /** Starts a follower over the store given, or over a new one in `file`. */
-export async function startFakeGateway(t: Test, options: { store?: TrustStore; file?: string; pollMs?: number } = {}) {
+export async function startFakeGateway(t: Test, options: FakeGatewayOptions = {}) {
   // Not t.testdir(): the test may want that for itself, and asking twice empties it.
   const folder = mkdtempSync(join(tmpdir(), 'sekisho-test-'))
   const file = options.file ?? join(folder, 'sekisho.db')
   const store = options.store ?? (await EmbeddedStore.open(file, { clock: systemClock, busyMaxMs: 200 }))
-  const index = new RevocationIndexWriter()
+  const memory = new TrustMemory(new RevocationIndexWriter())
+  const { index } = memory
   const freshness = new Freshness(createFreshness(), {
     clock: systemClock,
-    maxStalenessSeconds: 300,
+    maxStalenessSeconds: options.maxStalenessSeconds ?? 300,
     insecureServeWhenStale: false,
   })
   const workers = new FakeWorkers(index)
@@ -88,24 +116,49 @@ export async function startFakeGateway(t: Test, options: { store?: TrustStore; f
     error: (message) => void lines.push(`error ${message}`),
   }
   const audited: ControlAuditEvent[] = []
+  const keeping = options.keepIn === undefined ? undefined : keepIn(options.keepIn, log)
   const follower = new Follower({
     store,
-    index,
+    memory,
     freshness,
     workers,
     pollMs: options.pollMs ?? 5,
+    ...(keeping === undefined ? {} : { keeping }),
+    clock: systemClock,
     log,
     audit: (event) => void audited.push(event),
+    applied: () => reports.changed(),
+    ...options.follower,
   })
-  t.teardown(async () => {
+  const reports = new GatewayReports({
+    store,
+    place: folder,
+    process: '1',
+    clock: systemClock,
+    report: () => ({ ...follower.status(), name: folder, programVersion: 'test', dataAgeMs: null }),
+  })
+  let ended = false
+  const end = async () => {
+    if (ended) return
+    ended = true
+    await reports.stop()
     await follower.stop()
+    keeping?.replica?.close()
     await store.close()
     rmSync(folder, { recursive: true, force: true })
-  })
+  }
+  t.teardown(end)
+  follower.ownArchive()
   follower.start()
-  const publisher = createPublisher({ store, follower })
+  const publisher = createPublisher({ store, follower, reports })
   const isRevoked = (key: CertificateKey) => index.has(fingerprintOf('revoked', key))
-  return { file, store, index, freshness, workers, lines, audited, follower, publisher, isRevoked }
+  const parts = { file, store, memory, index, freshness, workers, lines, audited, follower, reports, publisher }
+  return { ...parts, isRevoked, end }
+}
+
+function keepIn(folder: string, log: ControlLog): LocalKeeping {
+  const archive = new TrustArchive({ folder: join(folder, 'trust'), clock: systemClock, bootId: 'boot', log })
+  return { archive, replica: new DirectoryReplicaFile(join(folder, 'directory.db')), snapshotMs: 50 }
 }
 
 /** Resolves once the condition holds; fails the test with what it was waiting for after five seconds. */

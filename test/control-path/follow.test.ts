@@ -5,7 +5,8 @@ import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
 import { GatewayError } from '../../src/base/errors.ts'
-import type { LogPage, TrustStore } from '../../src/control-path/store-port.ts'
+import type { TrustEvent } from '../../src/control-path/ports.ts'
+import type { TrustStore } from '../../src/control-path/store-port.ts'
 import { EmbeddedStore } from '../../src/store/embedded/embedded-store.ts'
 import { fingerprintOf } from '../../src/trust/fingerprint.ts'
 import { certificateKey } from '../../src/x509/certificate-key.ts'
@@ -227,49 +228,55 @@ t.test('a follower that comes too late for the log reads the state', async (t) =
 })
 
 t.test('restores older than the revocation are not applied, whatever the order they come in', async (t) => {
-  const revoked = {
-    kind: 'revoked',
-    version: 7,
-    revocation: { ...revocationOf(keyA1), actor: 'x', revokedAtMs: 0 },
-  } as const
+  const revoked = { kind: 'revoked', version: 7, keys: [keyA1], atMs: 0 } as const
   const restored = { kind: 'restored', key: keyA1, actor: 'x', atMs: 0 } as const
-  const pages: LogPage['events'][] = [
-    [revoked, { ...restored, version: 6 }],
-    [{ ...restored, version: 7 }],
-    [{ ...restored, version: 8 }],
-  ]
-  const gateway = await startFakeGateway(t, { store: storeOfPages(pages), pollMs: 60_000 })
+  const { store, say } = storeThatSays()
+  const gateway = await startFakeGateway(t, { store, pollMs: 60_000 })
   await gateway.follower.ready()
+  say(revoked, { ...restored, version: 6 })
+  await gateway.follower.caughtUp()
   t.ok(gateway.isRevoked(keyA1), 'older')
+  say({ ...restored, version: 7 })
   await gateway.follower.caughtUp()
   t.ok(gateway.isRevoked(keyA1), 'a tie means revoked')
+  say({ ...restored, version: 8 })
   await gateway.follower.caughtUp()
   t.notOk(gateway.isRevoked(keyA1), 'newer')
 })
 
 t.test('a store that never goes on is given up for this pull, not followed for ever', async (t) => {
-  const { follower } = await startFakeGateway(t, { store: storeOfPages([], { continuous: false }) })
+  const { store } = storeThatSays({ continuous: false })
+  const { follower } = await startFakeGateway(t, { store })
   await eventually(() => follower.status().lastFault !== undefined, 'the fault')
   t.match(follower.status().lastFault, /changed 4 times within one pull/)
 })
 
-/** A store that only speaks: each call for events gives the next page. */
-function storeOfPages(pages: readonly LogPage['events'][], options: { continuous?: boolean } = {}): TrustStore {
-  let next = 0
-  let revokedCount = 0
+/** A store that only speaks: what it is told to say stands on its next page. Its numbers agree with whatever is known. */
+function storeThatSays(options: { continuous?: boolean } = {}) {
   const { continuous = true } = options
+  let next: TrustEvent[] = []
+  let revokedCount = 0
   const fake: Partial<TrustStore> = {
+    remote: undefined,
     position: async () => ({ version: 0, token: '' }),
-    stateSince: async () => [],
+    state: async function* () {},
     eventsSince: async (position) => {
-      const events = pages[next++] ?? []
-      revokedCount = next >= pages.length ? 0 : 1
-      return { continuous, events, end: position, lastVersion: 0, revokedCount }
+      const events = next
+      next = []
+      for (const { kind, version } of events) {
+        if (kind === 'revoked') revokedCount = 1
+        if (kind === 'restored' && version === 8) revokedCount = 0
+      }
+      const page = { continuous, events, end: position, lastVersion: 0, revokedCount }
+      return { ...page, unrecordedCount: 0, nowMs: 0 }
     },
     publishAgain: async () => {
       throw new GatewayError('store_unavailable', 'not expected')
     },
+    reportGateway: async () => {},
+    withdrawGateway: async () => {},
     close: async () => {},
   }
-  return fake as TrustStore
+  const say = (...events: TrustEvent[]) => void next.push(...events)
+  return { store: fake as TrustStore, say }
 }

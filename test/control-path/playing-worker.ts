@@ -1,12 +1,22 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ControlMessage } from '../../src/trust/worker-messages.ts'
 
-// Plays a data worker for worker-pool.test.ts: answers calls, and ends in the way a `connections_of` call names.
+// Plays a data worker for worker-pool.test.ts: answers calls, and ends in the way a `connections_of` call names. Asked for the keys of
+// its connections, it has one that all workers have and one of its own; the next time its own has left, and another came and went.
 
 type Start = { readonly id: string; readonly failToOpen: boolean; readonly failToListen: boolean }
 
 const { id, failToOpen, failToListen } = workerData as Start
 const port = parentPort
+let asked = 0
+
+function keyChanges() {
+  asked++
+  if (asked === 1) return { added: ['shared', id], removed: [], untracked: 1 }
+  if (asked === 2) return { added: ['passer'], removed: ['passer', id], untracked: 0 }
+  return { added: [], removed: [], untracked: 0 }
+}
+
 if (failToOpen) throw new Error(`Cannot open as told: ${id}`)
 
 port?.on('message', (message: ControlMessage) => {
@@ -36,6 +46,12 @@ port?.on('message', (message: ControlMessage) => {
       return
     case 'cut':
       done(2)
+      return
+    case 'recheck':
+      done(3)
+      return
+    case 'key_changes':
+      done(keyChanges())
       return
     case 'open_doors':
       if (failToListen) throw new Error(`Cannot listen as told: ${id}`)

@@ -62,6 +62,7 @@ t.test('calls reach every worker and their answers are put together', async (t) 
   await open()
   t.equal(pool.running, 2)
   t.equal(await pool.cut({ by: 'loginId', loginId: 'user01' }, 'certificate_revoked'), 4)
+  t.equal(await pool.recheck({ loginId: 'user01' }), 6)
   t.strictSame(await pool.connectionsOf('ok'), [])
 })
 
@@ -76,6 +77,47 @@ t.test(
     t.strictSame(given.map(([socket]) => socket?.fd).sort(), [100, 101])
   },
 )
+
+t.test('connected certificates are put together from what each worker says has changed', async (t) => {
+  const { pool, open } = setUp(t)
+  await open()
+  t.equal(pool.untrackedConnections, 0)
+  t.strictSame((await pool.connectedKeys()).toSorted(), ['shared', 'worker-1', 'worker-2'], 'each once')
+  t.equal(pool.untrackedConnections, 2, 'what all workers say together')
+  t.strictSame((await pool.connectedKeys()).toSorted(), ['passer', 'shared'], 'one that came and went is told once')
+  t.equal(pool.untrackedConnections, 0)
+  t.strictSame(await pool.connectedKeys(), ['shared'])
+})
+
+t.test('certificates of a worker that ends are gone with it, those that others have too are not', async (t) => {
+  const { pool, open, opened, ended } = setUp(t, { count: 2 })
+  await open()
+  await pool.connectedKeys()
+  // Answered, but only after it has been told to end.
+  const exit = pool.callEach((id) => ({ type: 'connections_of', loginId: id === 'worker-1' ? 'exit' : 'ok' }))
+  const during = await pool.connectedKeys()
+  await exit
+  await eventually(
+    () => ended.length,
+    (count) => count === 1,
+  )
+  t.ok(during.includes('shared' as never))
+  const after = await pool.connectedKeys()
+  t.ok(after.includes('shared' as never), 'the other worker has it')
+  t.notOk(after.includes('worker-1' as never))
+  await opened('worker-3')
+  t.strictSame((await pool.connectedKeys()).toSorted(), ['shared', 'worker-3'], 'what its replacement has counts')
+  t.equal(pool.untrackedConnections, 1)
+})
+
+t.test('asked while all workers are away, nobody is connected', async (t) => {
+  const { pool, open } = setUp(t, { count: 1 })
+  await open()
+  await pool.connectedKeys()
+  await pool.stop()
+  t.strictSame(await pool.connectedKeys(), [])
+  t.equal(pool.untrackedConnections, 0)
+})
 
 for (const [how, why] of [
   ['exit', 'exit code 3'],

@@ -1,14 +1,24 @@
-// Lifecycle ports over a real store, follower and publisher, with one issuing CA name and people in the directory.
+// Lifecycle ports over a real store, follower and publisher, with issuing CAs, two of them names only, and people in the directory.
 import type { Test } from 'tap'
+import { systemClock } from '../../src/base/clock.ts'
 import type { ControlAuditEvent } from '../../src/control-path/ports.ts'
 import type { LifecyclePorts } from '../../src/lifecycle/ports.ts'
+import { readIssuingCa } from '../../src/x509/issuing-ca.ts'
 import { startFakeGateway } from '../control-path/fake-gateway.ts'
+import { createTestCa } from '../helpers/test-ca.ts'
 import { addPeople, issuerA, issuerB } from '../store/contract.ts'
+
+/** The one issuing CA here that can sign. */
+export const signingCa = createTestCa({ commonName: 'signing' })
 
 export const issuers = [
   { name: 'demo-issuing-ca', issuerId: issuerA },
   { name: 'second-ca', issuerId: issuerB },
+  { name: 'signing-ca', issuerId: signingCa.issuerId },
 ]
+
+const { certificatePem } = signingCa
+const issuingCas = [readIssuingCa({ name: 'signing-ca', certificatePem, chainPems: [] }, systemClock.nowMs())]
 
 export async function startFakeLifecycle(t: Test, changes: Partial<Pick<LifecyclePorts, 'directory' | 'nowMs'>> = {}) {
   const gateway = await startFakeGateway(t)
@@ -22,6 +32,7 @@ export async function startFakeLifecycle(t: Test, changes: Partial<Pick<Lifecycl
     publisher: gateway.publisher,
     workers: gateway.workers,
     issuers,
+    issuingCas: () => issuingCas,
     directory: 'embedded',
     audit: (event) => void audited.push(event),
     nowMs: () => 1_000,

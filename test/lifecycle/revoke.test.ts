@@ -1,10 +1,12 @@
 // Goal: revoke and restore do what the operator named, no more, say what they did, and put it on record.
 // Method: the real functions over a real embedded store; workers that list connections.
 import t from 'tap'
+import { systemClock } from '../../src/base/clock.ts'
 import { GatewayError } from '../../src/base/errors.ts'
 import { restore } from '../../src/lifecycle/restore.ts'
 import { type RevokeRequest, revoke } from '../../src/lifecycle/revoke.ts'
 import { seedDirectory } from '../../src/lifecycle/seed-directory.ts'
+import { fingerprintOf } from '../../src/trust/fingerprint.ts'
 import { certificateKey } from '../../src/x509/certificate-key.ts'
 import { issuerA, issuerB, keyA1, keyA2, keyB1, operator } from '../store/contract.ts'
 import { startFakeLifecycle } from './fake-lifecycle.ts'
@@ -27,7 +29,15 @@ t.test('by login ID: every unexpired certificate, the superseded one too, expire
   await store.upsertCertificate({ key: keyB1, loginId: 'user02', notBeforeMs: 1, notAfterMs: 5_000 })
   await store.supersede(keyA1)
   const result = await revoke({ ...nothing, loginIds: ['user01'] }, operator, ports)
-  t.match(result, { dryRun: false, revoked: 2, alreadyRevoked: 0, notes: [] })
+  t.match(result, {
+    dryRun: false,
+    revoked: 2,
+    alreadyRevoked: 0,
+    version: (await store.position()).version,
+    notes: [
+      /^user01: any other certificate of it that became valid before this moment is refused too, seen here or not$/,
+    ],
+  })
   t.strictSame(
     result.certificates.map(({ issuer, serial, loginId, outcome }) => [issuer, serial, loginId, outcome]),
     [
@@ -47,8 +57,25 @@ t.test('by login ID: every unexpired certificate, the superseded one too, expire
       detail: { loginId: 'user01', outcome: 'revoked', comment: 'lost', role: 'security' },
     },
     { target: { name: 'demo-issuing-ca 2' } },
+    { event: 'rule_published', target: { name: 'login:user01' }, detail: { outcome: 'published', comment: 'lost' } },
   ])
   t.match(await revoke({ ...nothing, loginIds: ['user01'] }, operator, ports), { revoked: 0, alreadyRevoked: 2 })
+})
+
+t.test('by login ID: certificates that nobody has seen are covered, those of others are not', async (t) => {
+  const { ports, store, index, workers } = await startFakeLifecycle(t)
+  const beforeMs = systemClock.nowMs()
+  const dryRun = await revoke({ ...nothing, loginIds: ['user01', 'user01'], dryRun: true }, operator, ports)
+  t.match(dryRun.notes, [/any other certificate of it .* would be refused too/, /user01/])
+  t.strictSame(await store.rules(), [])
+  await revoke({ ...nothing, loginIds: ['user01', 'user01'] }, operator, ports)
+  t.match(await store.rules(), [{ ruleId: 'login:user01', reason: 'keyCompromise', comment: 'lost' }])
+  const covering = (loginId: string, notBeforeMs: number) =>
+    index.coveringRule({ issuerId: issuerB, loginEntry: fingerprintOf('login_rule', loginId), notBeforeMs })
+  t.ok(covering('user01', beforeMs - 1_000) > 0)
+  t.equal(covering('user01', beforeMs + 3_600_000), 0, 'what is issued afterwards is good (R16)')
+  t.equal(covering('user02', beforeMs - 1_000), 0, 'the other user’s stay')
+  t.ok(workers.told.includes('recheck {"loginId":"user01"}'))
 })
 
 t.test('by login ID: certificates minted elsewhere are reached by their live connections', async (t) => {
@@ -93,7 +120,10 @@ t.test('a login ID of which nothing is known: said clearly, and unknown ones are
 
 t.test('without a directory no login ID is unknown', async (t) => {
   const { ports } = await startFakeLifecycle(t, { directory: 'none' })
-  t.match(await revoke({ ...nothing, loginIds: ['zz'] }, operator, ports), { revoked: 0, notes: [/^zz: /] })
+  t.match(await revoke({ ...nothing, loginIds: ['zz'] }, operator, ports), {
+    revoked: 0,
+    notes: [/^zz: no unexpired .* is refused too/],
+  })
 })
 
 t.test('one unknown name among many: nothing is revoked at all', async (t) => {

@@ -61,6 +61,38 @@ t.test('R25: a record holds who, what, when, why and the request', async (t) => 
   t.strictSame(JSON.parse(readFileSync(`${file}.head`, 'utf8')), { seq: 1, hash: head.hash })
 })
 
+t.test('the serial numbers of a batch stand whole in one record, in texts of at most 2,048 characters', async (t) => {
+  const file = join(t.testdir(), 'audit.log')
+  const log = await AuditLog.open({ file, clock })
+  // The longest there are: 20 octets (RFC 5280 4.1.2.2). 49 of them, each with a space after it, fill a text.
+  const texts = Array.from({ length: 7 }, (_, text) =>
+    Array.from({ length: 49 }, (_, position) => (text * 49 + position).toString(16).padStart(40, 'f')).join(' '),
+  )
+  const detail = Object.fromEntries(texts.map((text, position) => [`serials${position}`, text]))
+  const record = (fields: Record<string, string | number>) =>
+    log.record({
+      event: 'certificates_revoked',
+      actor: { kind: 'operator', name: 'security' },
+      target: { kind: 'issuer', name: 'demo-issuing-ca' },
+      reason: 'keyCompromise',
+      requestId: 'r-1',
+      detail: { revoked: 343, ...fields },
+    })
+  record(detail)
+  record({ serials: 'f'.repeat(2_049) })
+  record({ ...detail, serials7: texts[0] ?? '', serials8: texts[1] ?? '' })
+  await log.close()
+  const [whole, long, tooMuch] = readLines(file)
+  t.strictSame(whole?.detail, { revoked: 343, ...detail })
+  t.equal(long?.detail.serials, `${'f'.repeat(2_048)}…`, 'a longer text is shortened')
+  t.strictSame(
+    Object.keys(tooMuch?.detail ?? {}),
+    ['omittedBytes'],
+    'a longer record keeps the rest and loses its details',
+  )
+  t.match(await verifyAuditFile(file), { ok: true, records: 3 })
+})
+
 t.test('a restart continues the chain', async (t) => {
   const file = join(t.testdir(), 'audit.log')
   const first = await writeRecords(file, ['01', '02'])

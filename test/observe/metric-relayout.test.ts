@@ -54,6 +54,8 @@ function start() {
     worker.eventLoopDelay(0.01, 0.02)
   }
   page.control.auditRecorded()
+  page.control.followerState('live')
+  page.control.revocationApplied(0.02)
   page.control.revocationEntries('gone-ca', 5)
   page.control.certificateDaysLeft('server', 'retail', 9)
   return { page, workers }
@@ -122,6 +124,9 @@ t.test('what is open stays counted and is uncounted when it closes, also under a
   t.equal(sampleValue(open.body, 'sekisho_event_loop_delay_seconds', { thread: 'worker-1', statistic: 'p99' }), 0.01)
   t.equal(sampleValue(open.body, 'sekisho_workers'), 2)
   t.equal(sampleValue(open.body, 'sekisho_build_info', before.build), 1)
+  t.equal(sampleValue(open.body, 'sekisho_follower_state', { state: 'live' }), 1)
+  t.equal(sampleValue(open.body, 'sekisho_follower_state', { state: 'connecting' }), 0)
+  t.equal(sampleValue(open.body, 'sekisho_revocation_apply_seconds_count'), 1)
   for (const worker of started.workers) {
     worker.connectionClosed('retail')
     worker.upgradeClosed('old')

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { faults } from '../../src/base/errors.ts'
 import { MetricSheet } from '../../src/base/metric-sheet.ts'
+import { followerStates } from '../../src/observe/metric-labels.ts'
 import { createMetricLayout, type MetricNames, metricTable } from '../../src/observe/metric-table.ts'
 import { createMetrics } from '../../src/observe/metrics-page.ts'
 import { createWorkerMetrics } from '../../src/observe/worker-metrics.ts'
@@ -44,13 +45,77 @@ t.test('every series is there at 0 before anything happened', async (t) => {
     }
   }
   for (const code of Object.keys(faults)) t.equal(sampleValue(body, 'sekisho_faults_total', { code }), 0)
-  const exceptions = new Set(['sekisho_workers', 'sekisho_build_info', 'sekisho_config_last_reload_successful'])
+  const exceptions = new Set([
+    'sekisho_workers',
+    'sekisho_build_info',
+    'sekisho_config_last_reload_successful',
+    'sekisho_follower_state',
+  ])
   const risen = [...families.values()].flatMap((family) =>
     exceptions.has(family.name) ? [] : family.samples.filter((sample) => sample.value !== 0),
   )
   t.strictSame(risen, [])
   t.equal(sampleValue(body, 'sekisho_workers'), 1)
   t.equal(sampleValue(body, 'sekisho_build_info', names.build), 1)
+  for (const state of followerStates) {
+    t.equal(sampleValue(body, 'sekisho_follower_state', { state }), state === 'connecting' ? 1 : 0, state)
+  }
+  for (const result of ['clean', 'differences', 'failed'])
+    t.equal(sampleValue(body, 'sekisho_reconciles_total', { result }), 0)
+  for (const kind of ['missing_in_store', 'unknown_here', 'unreadable'])
+    t.equal(sampleValue(body, 'sekisho_reconcile_differences_total', { kind }), 0)
+})
+
+t.test('names follow the conventions of Prometheus', async (t) => {
+  for (const { name, type, labels, help } of metricTable) {
+    t.match(name, /^sekisho(_[a-z0-9]+)+$/)
+    t.equal(name.endsWith('_total'), type === 'counter', `${name}: only counters end in _total`)
+    t.notMatch(
+      name,
+      /_(count|sum|bucket|ms|milliseconds|minutes|kilobytes)(_|$)/,
+      `${name}: base units, no reserved ending`,
+    )
+    t.notMatch(name, /_(gauge|counter|histogram)(_|$)/, `${name}: no type in the name`)
+    if (type === 'histogram') t.match(name, /_seconds$/)
+    for (const label of labels) t.match(label, /^(?!__|le$|quantile$)[a-z_]+$/, `${name}: ${label}`)
+    t.match(help, /^\S.*[^.]$/, name)
+  }
+})
+
+t.test('the time to apply a revocation is told apart where it is promised', async (t) => {
+  const page = createPage()
+  const bounds = metricTable.find(({ name }) => name === 'sekisho_revocation_apply_seconds')?.buckets ?? []
+  t.equal(bounds[0], 0.001)
+  t.equal(bounds.at(-1), 60)
+  for (const bound of [0.05, 0.5]) t.ok(bounds.includes(bound), String(bound))
+  // The store's clock may be ahead: a negative time counts as none.
+  for (const seconds of [0.05, 0.051, 0.5, 61, -1]) page.control.revocationApplied(seconds)
+  const { body } = await page.render()
+  const upTo = (le: string) => sampleValue(body, 'sekisho_revocation_apply_seconds_bucket', { le })
+  t.same(['0.001', '0.05', '0.1', '0.5', '60', '+Inf'].map(upTo), [1, 2, 3, 4, 4, 5])
+  t.equal(sampleValue(body, 'sekisho_revocation_apply_seconds_count'), 5)
+})
+
+t.test('the follower is in one state at a time', async (t) => {
+  const page = createPage()
+  for (const state of [...followerStates, 'live'] as const) {
+    page.control.followerState(state)
+    const { body } = await page.render()
+    const set = followerStates.filter((other) => sampleValue(body, 'sekisho_follower_state', { state: other }) === 1)
+    t.same(set, [state])
+  }
+})
+
+t.test('the age of a snapshot that is not there is no number, that of a store never heard is infinite', async (t) => {
+  const page = createPage()
+  page.control.snapshotAge(Number.NaN)
+  page.control.revocationDataAge(Number.POSITIVE_INFINITY)
+  const { body } = await page.render()
+  // Prometheus reads the word in any case.
+  t.match(body, /^sekisho_snapshot_age_seconds nan$/im)
+  t.match(body, /^sekisho_revocation_data_age_seconds \+Inf$/m)
+  page.control.snapshotAge(3)
+  t.equal(sampleValue((await page.render()).body, 'sekisho_snapshot_age_seconds'), 3)
 })
 
 t.test('each call of a worker moves exactly its series', async (t) => {
@@ -99,6 +164,20 @@ t.test('each call of a worker moves exactly its series', async (t) => {
   page.control.auditDropped(3)
   page.control.adminRequestEnded('revocations', 403)
   page.control.configLoaded(1_700_000_000)
+  page.control.followerState('stale')
+  page.control.revocationApplied(0.03)
+  page.control.reconcileEnded('differences')
+  page.control.reconcileDifferences('missing_in_store', 4)
+  page.control.reconcileDifferences('unreadable', 1)
+  page.control.snapshotAge(12)
+  page.control.snapshotFailed()
+  page.control.rulesInForce(2)
+  page.control.indexBytes(4_096)
+  page.control.gatewaysLive(8)
+  page.control.gatewaysBehind(1)
+  page.control.storeBehind()
+  page.control.connectionsUntracked(5)
+  page.control.unrecordedRevocations(-3)
   page.control.configReloaded('applied')
   page.control.configReloaded('refused')
   const { body } = await page.render()
@@ -121,24 +200,39 @@ t.test('each call of a worker moves exactly its series', async (t) => {
     'sekisho_connections_by_version_total{retail,http2} 2',
     'sekisho_connections_open{retail} 1',
     'sekisho_connections_total{retail} 2',
+    'sekisho_connections_untracked{} 5',
     'sekisho_cuts_total{retail,certificate_revoked} 1',
     'sekisho_event_loop_delay_seconds{worker-0,max} 0.5',
     'sekisho_event_loop_delay_seconds{worker-0,p99} 0.01',
     'sekisho_faults_total{head_malformed} 1',
+    'sekisho_follower_state{stale} 1',
+    'sekisho_gateways_behind{} 1',
+    'sekisho_gateways_live{} 8',
     'sekisho_handshake_duration_seconds_count{retail} 1',
     'sekisho_handshake_duration_seconds_sum{retail} 0.004',
     'sekisho_handshakes_total{retail,completed} 1',
     'sekisho_handshakes_total{retail,timeout} 1',
     'sekisho_http2_resets_total{retail} 1',
     'sekisho_http2_streams_open{retail} 1',
+    'sekisho_reconcile_differences_total{missing_in_store} 4',
+    'sekisho_reconcile_differences_total{unreadable} 1',
+    'sekisho_reconciles_total{differences} 1',
     'sekisho_request_duration_seconds_count{app} 2',
     'sekisho_request_duration_seconds_sum{app} 3.02',
     'sekisho_requests_total{app,2xx} 1',
     'sekisho_requests_total{app,none} 1',
+    'sekisho_revocation_apply_seconds_count{} 1',
+    'sekisho_revocation_apply_seconds_sum{} 0.03',
     'sekisho_revocation_data_age_seconds{} 1.5',
     'sekisho_revocation_entries{demo-issuing-ca} 12',
+    'sekisho_revocation_index_bytes{} 4096',
+    'sekisho_revocation_rules{} 2',
     'sekisho_revocations_applied_total{} 2',
+    'sekisho_revocations_unrecorded{} -3',
     'sekisho_sessions_resumed_total{retail} 1',
+    'sekisho_snapshot_age_seconds{} 12',
+    'sekisho_snapshot_failures_total{} 1',
+    'sekisho_store_behind_total{} 1',
     'sekisho_upgrades_open{app} 1',
     'sekisho_upgrades_total{app} 2',
     'sekisho_upstream_connections{app,idle} 3',
@@ -172,8 +266,9 @@ t.test('names unknown at start never throw and are counted', async (t) => {
   worker.connectionProtocol('nowhere', 'h2')
   page.control.revocationEntries('nobody', 1)
   page.control.adminRequestEnded('nowhere', 200)
+  page.control.reconcileEnded('unheard' as 'clean')
   const { body } = await page.render()
-  t.equal(sampleValue(body, 'sekisho_metrics_lost_total'), 12)
+  t.equal(sampleValue(body, 'sekisho_metrics_lost_total'), 13)
 })
 
 t.test('counters of a worker that died are kept, its gauges are dropped', async (t) => {

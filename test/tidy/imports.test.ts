@@ -31,7 +31,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'src/x509/',
     'type src/trust/',
     'type src/control-path/ports.ts',
-    'type src/control-path/store-port.ts',
+    'type src/control-path/directory-replica.ts',
+    'src/control-path/store-port.ts',
+    configTypes,
   ],
   admin: [
     'src/base/',
@@ -74,6 +76,7 @@ const keepers: Readonly<Record<string, readonly string[]>> = {
   jose: ['src/data-path/assertion.ts', 'src/demo/'],
   commander: ['src/cli/'],
   yaml: ['src/config/'],
+  ioredis: ['src/store/redis/'],
   zod: ['src/config/', 'src/admin/'],
   ws: ['src/demo/'],
 }

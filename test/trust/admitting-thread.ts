@@ -1,38 +1,58 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import { admit } from '../../src/trust/admit.ts'
-import { RevocationIndex } from '../../src/trust/revocation-index.ts'
-import { candidateOf, createTrust, type FakeConnection, keyOf } from './trust-fakes.ts'
+import { admit, judgeBeyondTime } from '../../src/trust/admit.ts'
+import { RevocationIndex, type SharedIndex } from '../../src/trust/revocation-index.ts'
+import { fateOf, issuerOf, loginIdOf, type RaceMessage, type RaceReport, serialOf } from './admission-race.ts'
+import { candidateOf, createTrust, type FakeConnection } from './trust-fakes.ts'
 
 /**
- * A data worker reduced to trust: admits one connection after the other, cuts what it is told to cut, and at the end says
- * what became of each.
+ * A data worker reduced to trust: admits one connection after the other, cuts and judges anew as it is told, and at the end
+ * says what became of them.
  */
-const { shared, count } = workerData as { shared: SharedArrayBuffer; count: number }
+const { shared, count } = workerData as { shared: SharedIndex; count: number }
 const { state, live } = createTrust({ index: new RevocationIndex(shared) })
-const connections: FakeConnection[] = []
-let denied = 0
+const connections = new Map<number, FakeConnection>()
+const deniedNumbers: number[] = []
 
-function report(): void {
-  const permitted = connections.filter(({ cutFor }) => cutFor === undefined).length
-  const cut = connections.length - permitted
-  parentPort?.postMessage({ denied, cut, alive: permitted })
+function report(): RaceReport {
+  let [cut, missed, wronged] = [0, 0, deniedNumbers.filter((number) => fateOf(number) === 'stays').length]
+  for (const [number, { cutFor }] of connections) {
+    const isRevoked = fateOf(number) !== 'stays'
+    if (cutFor !== undefined) cut++
+    if (isRevoked && cutFor === undefined) missed++
+    if (!isRevoked && cutFor !== undefined) wronged++
+  }
+  return { denied: deniedNumbers.length, cut, missed, wronged, untracked: live.untracked() }
 }
 
 async function admitAll(): Promise<void> {
-  for (let at = 0; at < count; at++) {
-    const candidate = candidateOf((at + 1).toString(16), at)
-    const verdict = admit(candidate, state)
-    if (verdict.kind === 'permit') connections.push(candidate.connection)
-    else denied++
-    if (at % 25 === 0) await nextTurn()
+  for (let number = 0; number < count; number++) {
+    const named = { loginId: loginIdOf(number), issuer: issuerOf(number) }
+    const { connection, ...candidate } = candidateOf(serialOf(number), number, named)
+    const verdict = admit({ connection, ...candidate }, state)
+    if (verdict.kind === 'permit') {
+      connections.set(number, connection)
+      live.notePermitted(connection)
+      connection.judge = () => judgeBeyondTime(verdict, state)?.reason
+    } else deniedNumbers.push(number)
+    if (number % 25 === 0) await nextTurn()
   }
 }
 
 let admitting: Promise<void> | undefined
-parentPort?.on('message', (message: number | 'start' | 'end') => {
-  if (message === 'start') admitting = admitAll()
-  else if (message === 'end') admitting?.then(report)
-  else live.cut({ by: 'certificate', key: keyOf((message + 1).toString(16)) }, 'certificate_revoked')
+parentPort?.on('message', (message: RaceMessage) => {
+  switch (message.type) {
+    case 'start':
+      admitting = admitAll()
+      return
+    case 'end':
+      admitting?.then(() => parentPort?.postMessage(report()))
+      return
+    case 'cut':
+      live.cut(message.selector, 'certificate_revoked')
+      return
+    case 'recheck':
+      live.recheck(message.scope)
+  }
 })
 parentPort?.postMessage('ready')

@@ -40,6 +40,13 @@ t.test('identity is issuer and serial; the entries in the index follow from it',
   t.strictSame(one.revokedEntry, fingerprintOf('revoked', `${first.issuerId}:4f`))
   t.strictSame(one.supersededEntry, fingerprintOf('superseded', `${first.issuerId}:4f`))
   t.strictSame(one.suspendedEntry, fingerprintOf('suspended', 'user01'))
+  t.strictSame(one.ruleSubject, {
+    issuerId: first.issuerId,
+    loginEntry: fingerprintOf('login_rule', 'user01'),
+    notBeforeMs: one.certificate.notBeforeMs,
+  })
+  t.equal(opinionOf(root).ruleSubject, undefined, 'no rule is on a CA that is not configured')
+  t.equal(opinionOf(first, { commonName: undefined }).ruleSubject?.loginEntry, undefined)
   t.match(one.presented, { serial: '4f', subjectCommonName: 'user01', issuerCommonName: 'issuing' })
 })
 

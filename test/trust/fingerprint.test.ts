@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import t from 'tap'
 import { type EntryKind, fingerprintOf } from '../../src/trust/fingerprint.ts'
 
-const kinds: readonly EntryKind[] = ['revoked', 'superseded', 'suspended', 'password_mode']
+const kinds: readonly EntryKind[] = ['revoked', 'superseded', 'suspended', 'password_mode', 'login_rule']
 
 t.test('the same subject gives the same fingerprint, of four 32-bit words', async (t) => {
   const found = fingerprintOf('revoked', 'a:1')

@@ -58,3 +58,45 @@ t.test('rounding never makes the age negative, nor heard into never heard', asyn
   freshness.heard()
   t.equal(freshness.ageMs(), 0)
 })
+
+t.test('data from a snapshot are as old as they were said to be, even older than the machine is running', async (t) => {
+  for (const uptimeMs of [0, 5_000, 30 * 86_400_000]) {
+    for (const ageMs of [0, 1_234, 299_000, 301_000, 60 * 86_400_000]) {
+      const clock = new StillClock()
+      clock.monotonic = uptimeMs
+      const shared = createFreshness()
+      const [control, worker] = [
+        new Freshness(shared, { clock, ...strict }),
+        new Freshness(shared, { clock, ...strict }),
+      ]
+      control.assumeHeard(ageMs)
+      const told = worker.ageMs()
+      t.ok(told >= ageMs && told < ageMs + 100, `${ageMs} ms old after ${uptimeMs} ms: ${told}`)
+      t.equal(worker.freshEnough(), ageMs < 300_000)
+      clock.advance(1_000)
+      t.ok(worker.ageMs() >= ageMs + 1_000, 'and they go on to age')
+      control.heard()
+      t.equal(worker.ageMs(), 0)
+    }
+  }
+})
+
+t.test('a snapshot never makes data look older or newer than what was heard', async (t) => {
+  const clock = new StillClock()
+  const freshness = new Freshness(createFreshness(), { clock, ...strict })
+  freshness.assumeHeard(Number.POSITIVE_INFINITY)
+  t.equal(freshness.ageMs(), Number.POSITIVE_INFINITY, 'of unknown age: nothing was heard')
+  freshness.heard()
+  freshness.assumeHeard(100_000)
+  t.equal(freshness.ageMs(), 0)
+  clock.advance(50_000)
+  freshness.assumeHeard(100_000)
+  t.equal(freshness.ageMs(), 50_000)
+  const ancient = new Freshness(createFreshness(), { clock, ...strict })
+  ancient.assumeHeard(Number.MAX_SAFE_INTEGER)
+  t.notOk(ancient.freshEnough())
+  t.ok(ancient.ageMs() > 3 * 365 * 86_400_000, 'beyond three years it is only known to be that old')
+  const future = new Freshness(createFreshness(), { clock, ...strict })
+  future.assumeHeard(-5_000)
+  t.ok(future.ageMs() < 100)
+})

@@ -80,6 +80,25 @@ t.test('of two faults the earlier one is named', async (t) => {
   }
 })
 
+t.test('revoked by a rule stands in the same place as revoked by its own entry, and says which it was', async (t) => {
+  const revokedAt = denialReasons.indexOf('certificate_revoked')
+  for (const [at, other] of denialReasons.entries()) {
+    // A rule is on what a configured CA issued, and there is none without one.
+    if (other === 'certificate_missing' || other === 'issuer_not_trusted') continue
+    const { candidate, trust } = sceneWith(other === 'certificate_revoked' ? [] : [other])
+    const { issuerId } = issuer
+    const bounds = { notBeforeMinMs: 0, notBeforeMaxMs: nowMs + 86_400_000 }
+    trust.index.setRule('incident', { by: 'issuer', issuerId, ...bounds, version: 7 })
+    const reason = at < revokedAt ? other : 'certificate_revoked'
+    t.match(admit(candidate, trust.state), { kind: 'denial', reason }, `a rule and ${other}`)
+  }
+  const byRule = sceneWith([])
+  byRule.trust.index.setRule('one', { by: 'loginId', loginId: 'user01', notBeforeMaxMs: nowMs, version: 7 })
+  t.match(admit(byRule.candidate, byRule.trust.state), { detail: 'a revocation rule covers it, version 7' })
+  const byEntry = sceneWith(['certificate_revoked'])
+  t.match(admit(byEntry.candidate, byEntry.trust.state), { detail: 'its key is in the revocation index' })
+})
+
 t.test('an issuer outside its own validity period is not trusted, now or later', async (t) => {
   const { candidate, trust } = sceneWith([])
   trust.clock.wallMs = issuer.certificate.notAfterMs + 1_000

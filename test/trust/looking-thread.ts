@@ -1,9 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { fingerprintOf } from '../../src/trust/fingerprint.ts'
-import { RevocationIndex } from '../../src/trust/revocation-index.ts'
+import { RevocationIndex, type SharedIndex } from '../../src/trust/revocation-index.ts'
 
 /** Looks at an index that is being filled with `key 0`, `key 1`, …, one generation each, until it holds 20,000. */
-const index = new RevocationIndex(workerData as SharedArrayBuffer)
+const index = new RevocationIndex(workerData as SharedIndex)
 const total = 20_000
 let missed = 0
 let invented = 0

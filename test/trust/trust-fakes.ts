@@ -5,7 +5,8 @@ import type { DenialReason } from '../../src/trust/denial.ts'
 import { fingerprintOf } from '../../src/trust/fingerprint.ts'
 import { createFreshness, Freshness } from '../../src/trust/freshness.ts'
 import { type ConnectionSubject, type LiveConnection, LiveConnections } from '../../src/trust/live-connections.ts'
-import { type RevocationIndex, RevocationIndexWriter } from '../../src/trust/revocation-index.ts'
+import type { RevocationIndex } from '../../src/trust/revocation-index.ts'
+import { RevocationIndexWriter } from '../../src/trust/revocation-index-writer.ts'
 import { type CertificateKey, certificateKey } from '../../src/x509/certificate-key.ts'
 
 export const issuerId = '00112233445566778899aabbccddeeff'
@@ -34,8 +35,11 @@ export class StillClock implements Clock {
 }
 
 /** An opinion without a fault on a certificate that is valid for an hour around the clock's first time. */
-export function goodOpinion(serial: string, loginId = 'user01'): CertificateOpinion {
-  const key = keyOf(serial)
+export function goodOpinion(
+  serial: string,
+  { loginId = 'user01', issuer = issuerId }: { loginId?: string; issuer?: string } = {},
+): CertificateOpinion {
+  const key = certificateKey(issuer, serial)
   const middleMs = Date.UTC(2026, 0, 1)
   const presented = { serial, notAfterMs: middleMs + 1_800_000, subjectCommonName: loginId, issuerCommonName: 'ca' }
   return {
@@ -51,6 +55,11 @@ export function goodOpinion(serial: string, loginId = 'user01'): CertificateOpin
     revokedEntry: fingerprintOf('revoked', key),
     supersededEntry: fingerprintOf('superseded', key),
     suspendedEntry: fingerprintOf('suspended', loginId),
+    ruleSubject: {
+      issuerId: issuer,
+      loginEntry: fingerprintOf('login_rule', loginId),
+      notBeforeMs: middleMs - 1_800_000,
+    },
   }
 }
 
@@ -80,6 +89,15 @@ export class FakeConnection implements LiveConnection {
   directoryChanged(): boolean {
     return false
   }
+
+  /** What a recheck would cut it for; undefined: nothing. */
+  judge: () => DenialReason | undefined = () => undefined
+
+  recheck(): boolean {
+    const reason = this.judge()
+    if (reason !== undefined) this.cut(reason)
+    return reason !== undefined
+  }
 }
 
 export type TrustStand = {
@@ -103,8 +121,12 @@ export function createTrust(changes: Partial<TrustState> = {}): TrustStand {
 }
 
 /** A candidate with a good certificate on a connection of its own. */
-export function candidateOf(serial: string, id = 1): Candidate & { readonly connection: FakeConnection } {
-  const opinion = goodOpinion(serial)
+export function candidateOf(
+  serial: string,
+  id = 1,
+  named: { loginId?: string; issuer?: string } = {},
+): Candidate & { readonly connection: FakeConnection } {
+  const opinion = goodOpinion(serial, named)
   const presented: Presented = { kind: 'certificate', opinion, opensslFault: undefined }
   const connection = new FakeConnection(id, { certificateKey: opinion.key, loginId: opinion.loginId })
   return { connection, presented, answer: undefined }

@@ -1,28 +1,32 @@
 import { randomBytes } from 'node:crypto'
-import type { Revocation, RevocationReason, TrustEvent } from '../../control-path/ports.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { TrustEvent } from '../../control-path/ports.ts'
 import type { LogPage, LogPosition } from '../../control-path/store-port.ts'
-import type { CertificateKey } from '../../x509/certificate-key.ts'
-import type { Database, Row } from './database.ts'
+import type { Database } from './database.ts'
+import { readEvent } from './event-body.ts'
 
 type WithoutVersion<Event> = Event extends TrustEvent ? Omit<Event, 'version'> : never
 export type NewEvent = WithoutVersion<TrustEvent>
 
+/** What the writing functions share. */
+export type WriteContext = { readonly clock: Clock; readonly eventsMax: number }
+
 /** Before the first event. */
 export const logStart: LogPosition = { version: 0, token: '' }
 
-/** Takes the next version. To be called within a write transaction. The body is filled in by `writeEvent`. */
-export function takeVersion(database: Database): number {
+/**
+ * Writes an event at the end of the log, gives it the next version, and forgets events beyond `eventsMax`. To be called
+ * within a write transaction.
+ */
+export function recordEvent(database: Database, event: NewEvent, { eventsMax }: WriteContext): number {
   const token = randomBytes(8).toString('hex')
-  database.run(`INSERT INTO events (token, body) VALUES (?, '')`, token)
-  return Number(database.one('SELECT last_insert_rowid() AS version')?.version)
-}
-
-/** Gives the version taken its event and forgets events beyond `eventsMax`. */
-export function writeEvent(database: Database, version: number, options: { event: NewEvent; eventsMax: number }): void {
-  database.run('UPDATE events SET body = ? WHERE version = ?', JSON.stringify(options.event), version)
-  const trimmed = version - options.eventsMax
-  if (trimmed <= 0 || database.run('DELETE FROM events WHERE version <= ?', trimmed) === 0) return
-  database.run(`UPDATE counts SET value = ? WHERE name = 'trimmed_through'`, trimmed)
+  database.run('INSERT INTO events (token, body) VALUES (?, ?)', token, JSON.stringify(event))
+  const version = Number(database.one('SELECT last_insert_rowid() AS version')?.version)
+  const trimmed = version - eventsMax
+  if (trimmed > 0 && database.run('DELETE FROM events WHERE version <= ?', trimmed) > 0) {
+    database.run(`UPDATE counts SET value = ? WHERE name = 'trimmed_through'`, trimmed)
+  }
+  return version
 }
 
 /** Lets the next version be above `version`; never lowers it. */
@@ -38,10 +42,19 @@ export function readPosition(database: Database): LogPosition {
 }
 
 /** Events after a position, oldest first, at most `limit`; and whether the log goes on from there. */
-export function readEvents(database: Database, position: LogPosition, limit: number): LogPage {
+export function readEvents(
+  database: Database,
+  position: LogPosition,
+  { limit, clock }: { limit: number; clock: Clock },
+): LogPage {
   return database.read(() => {
-    const last = readPosition(database)
-    const state = { lastVersion: last.version, revokedCount: readCount(database, 'revoked') }
+    const state = {
+      lastVersion: readPosition(database).version,
+      revokedCount: readCount(database, 'revoked'),
+      // Rows that come or go behind our back change the count of triggers; there is no second one to compare it with.
+      unrecordedCount: 0,
+      nowMs: clock.nowMs(),
+    }
     if (!continues(database, position)) return { continuous: false, events: [], end: position, ...state }
     const rows = database.all(
       'SELECT version, token, body FROM events WHERE version > ? ORDER BY version LIMIT ?',
@@ -50,53 +63,7 @@ export function readEvents(database: Database, position: LogPosition, limit: num
     )
     const final = rows.at(-1)
     const end = final === undefined ? position : { version: Number(final.version), token: String(final.token) }
-    return { continuous: true, events: rows.map(eventOf), end, ...state }
-  })
-}
-
-/** The events of each table merge by version; every table has an index on it, so a page costs what it holds. */
-const stateSql = `
-SELECT version, state AS kind, certificate_key AS subject, certificate_key, login_id, reason, comment, actor, at_ms
-  FROM revocations WHERE version > ?1
-UNION ALL
-SELECT superseded_version, 'superseded', certificate_key, NULL, NULL, NULL, NULL, NULL, NULL
-  FROM certificates WHERE superseded_version > ?1
-UNION ALL
-SELECT state_version, state, login_id, NULL, NULL, NULL, NULL, NULL, NULL FROM users WHERE state_version > ?1
-UNION ALL
-SELECT method_version, login_method, contract_id, NULL, NULL, NULL, NULL, NULL, NULL
-  FROM contracts WHERE method_version > ?1
-ORDER BY 1 LIMIT ?2`
-
-/** What the log amounts to, as events in the order of their versions, after one version, at most `limit`. */
-export function readState(database: Database, after: number, limit: number): TrustEvent[] {
-  return database.all(stateSql, after, limit).map((row) => {
-    const version = Number(row.version)
-    const subject = String(row.subject)
-    switch (row.kind) {
-      case 'revoked':
-        return { version, kind: 'revoked', revocation: revocationOf(row) }
-      case 'restored':
-        return {
-          version,
-          kind: 'restored',
-          key: subject as CertificateKey,
-          actor: String(row.actor),
-          atMs: Number(row.at_ms),
-        }
-      case 'superseded':
-        return { version, kind: 'superseded', key: subject as CertificateKey }
-      case 'active':
-      case 'suspended':
-        return { version, kind: 'suspended', loginId: subject, suspended: row.kind === 'suspended' }
-      default:
-        return {
-          version,
-          kind: 'login_method',
-          contractId: subject,
-          method: row.kind === 'password' ? 'password' : 'certificate',
-        }
-    }
+    return { continuous: true, events: rows.flatMap((row) => readEvent(database, row) ?? []), end, ...state }
   })
 }
 
@@ -107,20 +74,4 @@ function readCount(database: Database, name: 'revoked' | 'trimmed_through'): num
 function continues(database: Database, position: LogPosition): boolean {
   if (position.version === 0) return readCount(database, 'trimmed_through') === 0
   return database.one('SELECT token FROM events WHERE version = ?', position.version)?.token === position.token
-}
-
-function eventOf(row: Row): TrustEvent {
-  return { version: Number(row.version), ...(JSON.parse(String(row.body)) as NewEvent) }
-}
-
-/** From the columns of `revocations`. */
-export function revocationOf(row: Row): Revocation {
-  return {
-    key: String(row.certificate_key) as CertificateKey,
-    loginId: row.login_id === null ? undefined : String(row.login_id),
-    reason: String(row.reason) as RevocationReason,
-    comment: String(row.comment),
-    actor: String(row.actor),
-    revokedAtMs: Number(row.at_ms),
-  }
 }

@@ -1,6 +1,5 @@
-import type { Clock } from '../../base/clock.ts'
 import { GatewayError } from '../../base/errors.ts'
-import type { Actor, Revocation } from '../../control-path/ports.ts'
+import type { Actor, Revocation, RevocationReason } from '../../control-path/ports.ts'
 import type {
   KnownRevocation,
   PublishOutcome,
@@ -11,11 +10,8 @@ import type {
   RevocationRequest,
 } from '../../control-path/store-port.ts'
 import { type CertificateKey, parseCertificateKey } from '../../x509/certificate-key.ts'
-import type { Database } from './database.ts'
-import { revocationOf, takeVersion, writeEvent } from './event-rows.ts'
-
-/** What the writing functions share. */
-export type WriteContext = { readonly clock: Clock; readonly eventsMax: number }
+import type { Database, Row } from './database.ts'
+import { raiseVersion, recordEvent, type WriteContext } from './event-rows.ts'
 
 const columns = 'certificate_key, state, version, login_id, reason, comment, actor, at_ms'
 
@@ -62,19 +58,23 @@ export function publishRowAgain(database: Database, lost: KnownRevocation, conte
   })
 }
 
-/** Takes a revocation back by a tombstone with a newer version; throws `restore_refused`. Within a write transaction. */
+/**
+ * Takes a revocation back by a tombstone with a newer version, also newer than `aboveVersion`; throws `restore_refused`.
+ * Within a write transaction.
+ */
 export function restoreRow(
   database: Database,
   key: CertificateKey,
-  options: WriteContext & { actor: Actor },
+  options: WriteContext & { actor: Actor; aboveVersion: number },
 ): RestoreResult {
   const before = readRevocation(database, key)
   if (before === undefined) return { outcome: 'not_revoked', version: 0 }
   if (before.state === 'restored') return { outcome: 'not_revoked', version: before.version }
   const obstacle = readRestoreObstacle(database, key)
   if (obstacle !== undefined) throw new GatewayError('restore_refused', `Cannot restore ${key}: ${obstacle}`)
-  const version = takeVersion(database)
+  raiseVersion(database, options.aboveVersion)
   const atMs = options.clock.nowMs()
+  const version = recordEvent(database, { kind: 'restored', key, actor: options.actor.name, atMs }, options)
   database.run(
     `UPDATE revocations SET state = 'restored', version = ?, actor = ?, at_ms = ? WHERE certificate_key = ?`,
     version,
@@ -82,10 +82,6 @@ export function restoreRow(
     atMs,
     key,
   )
-  writeEvent(database, version, {
-    event: { kind: 'restored', key, actor: options.actor.name, atMs },
-    eventsMax: options.eventsMax,
-  })
   return { outcome: 'restored', version }
 }
 
@@ -135,8 +131,8 @@ export function readRevocations(database: Database, filter: RevocationFilter): R
 }
 
 function writeRevocation(database: Database, context: WriteContext, revocation: Revocation): number {
-  const version = takeVersion(database)
   const { key, loginId, reason, comment, actor, revokedAtMs } = revocation
+  const version = recordEvent(database, { kind: 'revoked', keys: [key], atMs: revokedAtMs }, context)
   database.run(
     `INSERT INTO revocations (certificate_key, issuer_id, state, version, login_id, reason, comment, actor, at_ms)
       VALUES (?, ?, 'revoked', ?, ?, ?, ?, ?, ?)
@@ -152,11 +148,21 @@ function writeRevocation(database: Database, context: WriteContext, revocation: 
     actor,
     revokedAtMs,
   )
-  writeEvent(database, version, { event: { kind: 'revoked', revocation }, eventsMax: context.eventsMax })
   return version
 }
 
 function recordedLoginId(database: Database, key: CertificateKey): string | undefined {
   const row = database.one('SELECT login_id FROM certificates WHERE certificate_key = ?', key)
   return row === undefined ? undefined : String(row.login_id)
+}
+
+function revocationOf(row: Row): Revocation {
+  return {
+    key: String(row.certificate_key) as CertificateKey,
+    loginId: row.login_id === null ? undefined : String(row.login_id),
+    reason: String(row.reason) as RevocationReason,
+    comment: String(row.comment),
+    actor: String(row.actor),
+    revokedAtMs: Number(row.at_ms),
+  }
 }

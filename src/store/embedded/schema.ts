@@ -1,11 +1,16 @@
-/** Rises with every change of the tables that an older program would misread. */
-export const schemaVersion = 1
+/** The tables of a database file. */
+export type Schema = {
+  /** Rises with every change of the tables that an older program would misread; as many as there are steps. */
+  readonly version: number
+  /** Each leads from one version to the next, the first from an empty file. The first makes the table `store`. */
+  readonly steps: readonly string[]
+}
 
 /**
  * Every change of trust takes one version from `events`, which is the log; the other tables hold what the log amounts to,
  * each subject with the version of its last event. `counts` is kept by triggers so that rows taken away behind our back show.
  */
-export const schemaSql = `
+const firstTables = `
 CREATE TABLE store (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
@@ -79,3 +84,31 @@ CREATE TABLE meta (
   revision INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 `
+
+/** Rules that revoke by login ID or by issuer and time range, and what gateways say of themselves. */
+const rulesAndGateways = `
+CREATE TABLE rules (
+  rule_id TEXT PRIMARY KEY,
+  state TEXT NOT NULL CHECK (state IN ('in_force', 'withdrawn')),
+  version INTEGER NOT NULL UNIQUE,
+  login_id TEXT,
+  issuer_id TEXT,
+  not_before_min_ms INTEGER,
+  not_before_max_ms INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  comment TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  CHECK ((login_id IS NULL) <> (issuer_id IS NULL)),
+  CHECK ((issuer_id IS NULL) = (not_before_min_ms IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gateways (
+  gateway_id TEXT PRIMARY KEY,
+  report TEXT NOT NULL,
+  reported_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`
+
+/** Tables of the embedded store. Version 2 writes other bodies into `events`; those of version 1 stay readable. */
+export const storeSchema: Schema = { version: 2, steps: [firstTables, rulesAndGateways] }

@@ -71,10 +71,11 @@ t.test('two stores on one file see each other and never give a version twice', a
       ),
     )
   await Promise.all([publishMany(left, '1'), publishMany(right, '2')])
-  const page = await left.eventsSince({ version: 0, token: '' }, 100)
+  const { nowMs: _, ...page } = await left.eventsSince({ version: 0, token: '' }, 100)
   t.equal(page.events.length, 40)
   t.equal(new Set(page.events.map(({ version }) => version)).size, 40)
-  t.strictSame(page, await right.eventsSince({ version: 0, token: '' }, 100))
+  const { nowMs: __, ...other } = await right.eventsSince({ version: 0, token: '' }, 100)
+  t.strictSame(page, other)
 })
 
 t.test('while another process holds the file a write waits, without blocking this thread for long', async (t) => {
@@ -128,6 +129,50 @@ t.test('a removed file is a fault and is not made afresh; a replaced one is open
 t.test('a file that is no database is a fault', async (t) => {
   const folder = t.testdir({ 'sekisho.db': 'this is text, and long enough to be taken for a page header '.repeat(20) })
   await t.rejects(open(t, join(folder, 'sekisho.db')), { code: 'store_unavailable' })
+})
+
+t.test('the state is read to its end while others write', async (t) => {
+  const store = await open(t, fileOf(t))
+  const serials = Array.from({ length: 1_200 }, (_, index) => (index + 1).toString(16))
+  await store.publish(
+    serials.map((serial) => revocationOf(certificateKey(issuerA, serial))),
+    operator,
+  )
+  const { version: end } = await store.position()
+  const seen = new Set<string>()
+  let pages = 0
+  for await (const page of store.state()) {
+    pages++
+    for (const event of page) {
+      if (event.kind !== 'revoked') continue
+      for (const key of event.keys) seen.add(key)
+      if (event.version > end) t.fail('what came meanwhile is left to the log')
+    }
+    await store.publish([revocationOf(certificateKey(issuerB, pages.toString(16)))], operator)
+  }
+  t.ok(pages > 1)
+  t.strictSame(
+    serials.filter((serial) => !seen.has(certificateKey(issuerA, serial))),
+    [],
+  )
+  t.equal(seen.size, serials.length)
+})
+
+t.test('gateways that share the file see each other’s reports, also those of a clock that was set back', async (t) => {
+  const file = fileOf(t)
+  const report = { name: 'a', programVersion: '0.1.0', state: 'live', dataAgeMs: 0 } as const
+  const position = { version: 3, token: 'x' }
+  const [left, right] = [await open(t, file), await open(t, file)]
+  await left.reportGateway({ gatewayId: 'left', position, ...report })
+  await right.reportGateway({ gatewayId: 'right', position, ...report })
+  t.match((await left.gateways()).gateways, [{ gatewayId: 'left' }, { gatewayId: 'right' }])
+  await left.withdrawGateway('right')
+  t.match((await right.gateways()).gateways, [{ gatewayId: 'left' }])
+  const back = await EmbeddedStore.open(file, { clock: { ...systemClock, nowMs: () => 1_000_000 } })
+  t.teardown(() => back.close())
+  t.strictSame((await back.gateways()).gateways, [], 'a report from the future is of nobody known')
+  await back.reportGateway({ gatewayId: 'back', position, ...report })
+  t.match((await back.gateways()).gateways, [{ gatewayId: 'back' }])
 })
 
 t.test('rows taken away behind our back change the count', async (t) => {

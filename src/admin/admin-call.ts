@@ -1,0 +1,69 @@
+import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../base/clock.ts'
+import { GatewayError } from '../base/errors.ts'
+import type { ReloadCause, ReloadResult } from '../control-path/reload.ts'
+import type { Actor, LifecyclePorts } from '../lifecycle/ports.ts'
+import type { Inspection } from '../trust/inspect.ts'
+import type { ConnectionSummary } from '../trust/live-connections.ts'
+import type { BodyPatience } from './body-lines.ts'
+import type { StatusSources } from './gateway-status.ts'
+import type { Operator, OperatorRole } from './operator.ts'
+
+/** What the admin API works on; given by the assembly. */
+export type AdminServices = {
+  readonly lifecycle: LifecyclePorts
+  /** At most `max` live connections over all workers, oldest first. */
+  connections(max: number): Promise<readonly ConnectionSummary[]>
+  /** Most connections in one answer. */
+  readonly connectionsListMax: number
+  /** What each certificate door would say of this certificate (DER) now. */
+  inspect(der: Uint8Array): Promise<readonly Inspection[]>
+  readonly status: StatusSources
+  /** Loads the configuration again. */
+  reload(cause: ReloadCause): Promise<ReloadResult>
+}
+
+export type AdminCall = {
+  readonly request: IncomingMessage
+  readonly query: URLSearchParams
+  /** The parts of the path that stand for `{…}`, decoded. */
+  readonly parameters: readonly string[]
+  readonly operator: Operator
+  /** The operator's role that allowed the call. */
+  readonly role: OperatorRole
+  readonly requestId: string
+  /** How to read a body as it comes. */
+  readonly patience: BodyPatience & { readonly clock: Clock }
+}
+
+export type AdminRoute = {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** `{…}` stands for one part of the path. Also the label of the route in metrics. */
+  readonly path: string
+  readonly roles: readonly OperatorRole[]
+  /**
+   * Its body is read as it comes, however long that takes; only pauses are limited (`AdminCall.patience`). Default: the request must have
+   * come whole within 30 seconds.
+   */
+  readonly streams?: boolean
+  /** Resolves with what is sent as JSON, or with a `StreamedAnswer`. */
+  handle(call: AdminCall, services: AdminServices): Promise<unknown>
+}
+
+/** Who is on record for what the call changes. */
+export function actorOf({ operator, role, requestId }: AdminCall): Actor {
+  return { name: operator.name, role, requestId }
+}
+
+/** The issuerId of a configured issuer, by name or id. Throws `admin_request_invalid`, path `issuer`. */
+export function findIssuerId(issuer: string, { issuers }: LifecyclePorts): string {
+  const found = issuers.find(({ name, issuerId }) => name === issuer || issuerId === issuer.toLowerCase())
+  if (found !== undefined) return found.issuerId
+  const names = issuers.map(({ name }) => name).join(', ')
+  const shown = JSON.stringify(issuer.slice(0, 100))
+  throw new GatewayError(
+    'admin_request_invalid',
+    `Cannot use issuer as a configured issuer (${names}): current value is ${shown}`,
+    { path: 'issuer' },
+  )
+}

@@ -1,0 +1,30 @@
+import { relative } from 'node:path'
+import { demoPorts } from './demo-config.ts'
+import type { DemoPki } from './demo-files.ts'
+import { demoPasswords } from './demo-people.ts'
+
+/** What to do with the running demo, for people. `store` says in a few words where trust is kept, and nothing secret. */
+export function welcomeText(demo: {
+  readonly root: string
+  readonly pki: DemoPki
+  readonly offset: number
+  readonly store: string
+}): string {
+  const { root, pki, offset, store } = demo
+  const place = (file: string) => relative(root, file)
+  const url = (name: 'certificate' | 'public') => `https://localhost:${demoPorts[name] + offset}/`
+  const curl = `curl --cacert ${place(pki.files.rootCa)}`
+  const as = (loginId: string) => `--cert certs/demo/users/${loginId}.pem --key certs/demo/users/${loginId}.key`
+  return `
+Sekisho demo bank / せきしょデモ銀行
+  Open    ${url('certificate')}  (client certificate)   ${url('public')}  (login top page)
+  Import  ${place(pki.files.rootCa)} as a trusted root, certs/demo/users/user01.p12 as yours (password ${demoPasswords.pkcs12})
+  Log in  as user01 with the login password ${demoPasswords.login}
+  Try     allowed          ${curl} ${as('user01')} ${url('certificate')}
+          no certificate   ${curl} ${url('certificate')}
+          revoked          ${curl} ${as('user06')} ${url('certificate')}
+  Revoke  ${offset === 0 ? '' : `SEKISHO_PORT_OFFSET=${offset} `}npx sekisho revoke --login-id user02 --apply
+  Store   ${store}
+  Watch   http://127.0.0.1:${demoPorts.ops + offset}/metrics    Stop: Ctrl-C
+`
+}
