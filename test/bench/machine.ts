@@ -20,11 +20,12 @@ export function addServerFolders(): void {
 }
 
 /** The commands that install what cannot be found in `folders`; empty when everything is there. */
-export function findInstallCommands(folders: readonly string[]): readonly string[] {
+export function findInstallCommands(folders: readonly string[], needed = { redis: false }): readonly string[] {
   const found = (program: string) => folders.some((folder) => isProgram(join(folder, program)))
   const commands: string[] = []
   if (!['nginx', 'haproxy', 'ab'].every(found)) commands.push(installCommand)
   if (!found('openssl')) commands.push('apt-get install -y openssl')
+  if (needed.redis && !['redis-server', 'redis-cli'].every(found)) commands.push('apt-get install -y redis-server')
   return commands
 }
 
@@ -39,6 +40,11 @@ function isProgram(file: string): boolean {
 
 /** The gateway's core, and the others for load, upstream and this program; the same core when there is only one. */
 export type Cores = { readonly gateway: string; readonly load: string }
+
+/** Both together, for what shares every CPU. */
+export function allCores({ gateway, load }: Cores): string {
+  return gateway === load ? gateway : `${gateway},${load}`
+}
 
 /** The first CPU this process may use is the gateway's; all others are the load's. */
 export function chooseCores(): Cores {

@@ -40,6 +40,6 @@ ${http}
   await writeFile(file, configuration)
   const command = ['nginx', '-e', 'stderr', '-p', options.folder, '-c', file]
   const started = options.processes.start(command, { cores: options.cores })
-  await waitReady(started, () => accepts(options.port), { what: options.what, timeoutMs: 10_000 })
+  await waitReady(started, () => accepts(options.port), { what: options.what, timeoutMs: 60_000 })
   return started
 }

@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util'
 import { type GatewayName, gatewayNames } from './gateways/gateway.ts'
+import { OptionsError, readNames, readNumber } from './number-option.ts'
+import { type RevocationOptions, readRevocationOptions, revocationWord } from './revocation-options.ts'
 
 /** Parts of the benchmark that only run when asked for; the main one runs when none of them is. */
 export const extraNames = ['http2', 'workers', 'bulk', 'idle', 'slow'] as const
@@ -32,16 +34,17 @@ export type BenchOptions = {
   readonly accessLogs: boolean
   /** Whether the last line of standard output is the JSON object. */
   readonly json: boolean
+  /** The section of its own that the word `revocation` asks for, in place of everything else. */
+  readonly revocation: RevocationOptions | undefined
 }
 
-/** A command line that cannot be carried out; the message says what is allowed. */
-export class OptionsError extends Error {
-  override readonly name = 'OptionsError'
-}
+/** Flags of the section `revocation`, and those it shares with the others; the rest go without the word. */
+const revocationFlags = ['entries', 'connections', 'fleet', 'pushes', 'parts']
+const sharedFlags = ['rounds', 'turn', 'quick', 'json']
 
 /** Reads the command line as README.md describes it; throws `OptionsError`. */
 export function parseOptions(args: readonly string[]): BenchOptions {
-  const values = readFlags(args)
+  const { values, asked } = readFlags(args)
   const quick = values.quick === true
   const rounds = readNumber('--rounds', values.rounds, { fallback: quick ? 5 : 7, min: 1, max: 50 })
   const turnMs = readNumber('--turn', values.turn, { fallback: quick ? 500 : 3_000, min: 50, max: 30_000 })
@@ -59,13 +62,31 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     idleHeld: readNumber('--idle', values.idle, { fallback: 10_000, min: 10, max: 25_000 }),
     slowClients: readNumber('--slow', values.slow, { fallback: 1_000, min: 3, max: 10_000 }),
     transferMib: readNumber('--transfer-mib', values['transfer-mib'], { fallback: 1_024, min: 1, max: 8_192 }),
-    gateways: readGateways(values.gateways),
+    gateways: readNames('--gateways', values.gateways, gatewayNames),
     accessLogs: values['access-logs'] === true,
     json: values.json === true,
+    revocation: asked ? readRevocationOptions(values) : undefined,
   }
 }
 
+/** The flags, and whether the section `revocation` was asked for. */
 function readFlags(args: readonly string[]) {
+  const { values, positionals } = parse(args)
+  const [word, ...more] = positionals
+  if ((word !== undefined && word !== revocationWord) || more.length > 0) {
+    const shown = JSON.stringify(word === revocationWord ? more[0] : word)
+    throw new OptionsError(`Cannot take a word as a part other than ${revocationWord}: current value is ${shown}`)
+  }
+  const asked = word !== undefined
+  for (const name of Object.keys(values)) {
+    if (sharedFlags.includes(name) || revocationFlags.includes(name) === asked) continue
+    const hint = asked ? `together with the word ${revocationWord}` : `without the word ${revocationWord}`
+    throw new OptionsError(`Cannot take --${name} ${hint}`)
+  }
+  return { values, asked }
+}
+
+function parse(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
@@ -83,30 +104,15 @@ function readFlags(args: readonly string[]) {
         'access-logs': { type: 'boolean' },
         quick: { type: 'boolean' },
         json: { type: 'boolean' },
+        entries: { type: 'string' },
+        connections: { type: 'string' },
+        fleet: { type: 'string' },
+        pushes: { type: 'string' },
+        parts: { type: 'string' },
       },
-    }).values
+      allowPositionals: true,
+    })
   } catch (cause) {
     throw new OptionsError((cause as Error).message)
   }
-}
-
-function readNumber(
-  flag: string,
-  text: string | undefined,
-  range: { fallback: number; min: number; max: number },
-): number {
-  if (text === undefined) return range.fallback
-  const number = Number(text)
-  if (Number.isInteger(number) && number >= range.min && number <= range.max) return number
-  throw new OptionsError(
-    `Cannot take ${flag} as a whole number from ${range.min} to ${range.max}: current value is ${text}`,
-  )
-}
-
-function readGateways(text: string | undefined): readonly GatewayName[] {
-  if (text === undefined) return gatewayNames
-  const asked = text.split(',')
-  const unknown = asked.find((name) => !gatewayNames.includes(name as GatewayName))
-  if (unknown === undefined) return gatewayNames.filter((name) => asked.includes(name))
-  throw new OptionsError(`Cannot take --gateways as a list of ${gatewayNames.join(', ')}: current value is ${unknown}`)
 }

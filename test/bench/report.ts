@@ -30,6 +30,18 @@ export type Section = {
   readonly labels: Readonly<Record<string, string>>
   readonly rows: readonly Row[]
   readonly rounds: readonly Round[]
+  /** For what is measured once, in place of the number of rounds: how. There is no spread then. */
+  readonly measured?: string
+}
+
+/** A figure that must not be exceeded. */
+export type Bar = {
+  readonly quantity: string
+  /** With its unit in brackets at the end. */
+  readonly title: string
+  readonly value: number
+  readonly most: number
+  readonly digits: number
 }
 
 const mainRows: readonly Row[] = [
@@ -70,16 +82,33 @@ export function formatSection(section: Section): string {
   }
   const figureLine = ({ row, summary }: { row: Row; summary: Summary }) => [
     row.title,
-    ...present.map((name) => formatSpread(summary.figures[name], row)),
+    ...present.map((name) => formatSpread(summary.figures[name], { ...row, once: section.measured !== undefined })),
   ]
   const compared = summaries.filter(({ row }) => row.ratio !== false)
-  const parts = [`## ${section.title}: ${rounds.length} interleaved rounds, median (least–most)`]
+  const how = section.measured ?? `${rounds.length} interleaved rounds, median (least–most)`
+  const parts = [`## ${section.title}: ${how}`]
   if (present.includes(base) && others.length > 0 && compared.length > 0) {
     const head = [`${labels[base]} ÷ other, same round`, ...others.map((name) => labels[name] ?? name)]
     parts.push(formatTable(head, compared.map(ratioLine)))
   }
   parts.push(formatTable(['', ...present.map((name) => labels[name] ?? name)], summaries.map(figureLine)))
   return parts.join('\n\n')
+}
+
+/** Whether each bar was met, as a Markdown table. */
+export function formatBars(title: string, bars: readonly Bar[]): string {
+  const lines = bars.map((bar) => [
+    bar.title,
+    bar.value.toFixed(bar.digits),
+    `≤ ${bar.most.toFixed(bar.most % 1 === 0 ? 0 : bar.digits)}`,
+    isMet(bar) ? 'met' : '**not met**',
+  ])
+  return `## ${title}\n\n${formatTable(['', 'measured', 'bar', ''], lines)}`
+}
+
+/** Figures that are no number have not been measured, and meet nothing. */
+export function isMet({ value, most }: Bar): boolean {
+  return value <= most
 }
 
 /** What the gateways agreed with the load generator, and that none of them resumed a session. */
@@ -99,10 +128,10 @@ function formatTable(head: readonly string[], lines: readonly (readonly string[]
   return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...lines.map(line)].join('\n')
 }
 
-function formatSpread(spread: Spread | undefined, form: { digits: number; divisor: number }): string {
+function formatSpread(spread: Spread | undefined, form: { digits: number; divisor: number; once?: boolean }): string {
   if (spread === undefined) return '–'
   const text = (value: number) => (value / form.divisor).toFixed(form.digits)
-  return `${text(spread.median)} (${text(spread.min)}–${text(spread.max)})`
+  return form.once === true ? text(spread.median) : `${text(spread.median)} (${text(spread.min)}–${text(spread.max)})`
 }
 
 /** Medians of one quantity by contestant, and of its ratios. */

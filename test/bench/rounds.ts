@@ -65,7 +65,7 @@ export async function measureRound(contestants: readonly Contestant[], bench: Be
   const round: Round = {}
   for (const contestant of contestants) round[contestant.name] = await measureRequests(contestant, { bench, kind: {} })
   for (const contestant of contestants) {
-    const connection = await measureConnections(contestant, bench)
+    const connection = await measureConnections(contestant, { bench })
     round[contestant.name] = { ...round[contestant.name], connection }
   }
   return round
@@ -111,12 +111,19 @@ export async function measureRequests(
   return { request, p50: result.p50Ms, p99: result.p99Ms }
 }
 
-/** CPU per new connection with one request, from before the first until after the last is closed. Unit: microseconds. */
-async function measureConnections(contestant: Contestant, bench: Bench): Promise<number> {
-  const requests = fill(contestant.connectionsPerSecond, { turnMs: bench.turnMs, min: loadConnections })
+/**
+ * CPU per new connection with one request, from before the first until after the last is closed. At least `atOnce` of them, so
+ * many at a time (default 64). Unit: microseconds.
+ */
+export async function measureConnections(
+  contestant: Pick<Contestant, 'gateway' | 'connectionsPerSecond'>,
+  job: { bench: Bench; atOnce?: number },
+): Promise<number> {
+  const { bench, atOnce = loadConnections } = job
+  const requests = fill(contestant.connectionsPerSecond, { turnMs: bench.turnMs, min: atOnce })
   const before = await bench.upstream.count()
   const readCpu = startCpuCount(contestant.gateway.pid)
-  await bench.load({ port: contestant.gateway.port, requests, keepAlive: false })
+  await bench.load({ port: contestant.gateway.port, requests, keepAlive: false, connections: atOnce })
   await pause(30)
   const cpuNs = readCpu()
   await assertForwarded(contestant.gateway, { bench, from: before.requests, requests })

@@ -7,12 +7,16 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import { addServerFolders, chooseCores, describeMachine, findInstallCommands, moveToLoadCores } from './machine.ts'
-import { type BenchOptions, type ExtraName, OptionsError, parseOptions } from './options.ts'
+import { OptionsError } from './number-option.ts'
+import { type BenchOptions, type ExtraName, parseOptions } from './options.ts'
 import { OwnProcesses } from './own-processes.ts'
+import { createPki } from './pki.ts'
 import { buildJson, buildSectionJson, formatChecks, formatSection, mainSection, type Section } from './report.ts'
+import { createRevocationPki } from './revocation-pki.ts'
 import { measureBulk } from './sections/bulk.ts'
 import { measureHttp2 } from './sections/http2.ts'
 import { measureIdle } from './sections/idle.ts'
+import { runRevocation } from './sections/revocation.ts'
 import { measureSlow } from './sections/slow.ts'
 import { measureWorkers } from './sections/workers.ts'
 import { type Ground, prepareGround, runRounds } from './session.ts'
@@ -29,7 +33,8 @@ async function main(): Promise<number> {
   const startedMs = systemClock.monotonicMs()
   const options = parseOptions(process.argv.slice(2))
   addServerFolders()
-  const missing = findInstallCommands((process.env.PATH ?? '').split(delimiter))
+  const needed = { redis: options.revocation !== undefined }
+  const missing = findInstallCommands((process.env.PATH ?? '').split(delimiter), needed)
   if (missing.length > 0) {
     for (const command of missing) console.error(command)
     return 2
@@ -64,7 +69,13 @@ async function runBench(
   for (const line of await describeMachine(cores)) console.log(line)
   if (cores.gateway === cores.load) console.log('Only one CPU: load and gateway share it, so latency says little.')
   const { folder, processes, startedMs } = own
-  const ground = await prepareGround({ folder, processes, cores, tell: (line) => console.error(line) })
+  const start = { folder, processes, cores, tell: (line: string) => console.error(line) }
+  if (options.revocation !== undefined) {
+    const revocation = await runRevocation(await prepareGround(start, createRevocationPki), options.revocation)
+    if (options.json) console.log(JSON.stringify({ revocation }))
+    return
+  }
+  const ground = await prepareGround(start, createPki)
   const report: Record<string, unknown> =
     options.extras.length === 0 ? await runMain(ground, { ...options, startedMs }) : {}
   for (const name of options.extras) {

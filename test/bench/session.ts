@@ -8,7 +8,7 @@ import type { Cores } from './machine.ts'
 import { measureIdleMemory } from './memory.ts'
 import type { BenchOptions } from './options.ts'
 import type { OwnProcesses } from './own-processes.ts'
-import { createPki, type Pki } from './pki.ts'
+import type { Pki } from './pki.ts'
 import type { Check } from './report.ts'
 import { checkNoResumption } from './resumption-check.ts'
 import { type Bench, type Contestant, measureRound, warmUp } from './rounds.ts'
@@ -40,10 +40,13 @@ export type RoundsOptions = Pick<
 type Entrant = Contestant & { readonly resumption: string }
 
 /** Makes certificates, starts the upstream, prepares ab; all in `folder`. */
-export async function prepareGround(start: Pick<Ground, 'folder' | 'cores' | 'processes' | 'tell'>): Promise<Ground> {
+export async function prepareGround<Made extends Pki>(
+  start: Pick<Ground, 'folder' | 'cores' | 'processes' | 'tell'>,
+  makePki: (folder: string) => Promise<Made>,
+): Promise<Ground & { readonly pki: Made }> {
   const pkiFolder = join(start.folder, 'pki')
   await mkdir(pkiFolder, { recursive: true })
-  const pki = await createPki(pkiFolder)
+  const pki = await makePki(pkiFolder)
   const shared = { folder: start.folder, cores: start.cores.load, processes: start.processes }
   return { ...start, pki, upstream: await startUpstream(shared), load: await prepareLoad({ ...shared, pki }) }
 }

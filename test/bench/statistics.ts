@@ -21,6 +21,14 @@ export function spread(values: readonly number[]): Spread {
   return { median: (low + high) / 2, min, max }
 }
 
+/** The least value that at least `wanted` percent of the values do not exceed (nearest rank). Throws on an empty list. */
+export function percentile(values: readonly number[], wanted: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const found = sorted[Math.max(0, Math.ceil((wanted / 100) * sorted.length) - 1)]
+  if (found === undefined) throw new Error('Cannot take a percentile of no values')
+  return found
+}
+
 /** Machines breathe from round to round: only the ratio within a round is comparable, so its median is taken. */
 export function summarise(rounds: readonly Round[], options: { quantity: string; base: string }): Summary {
   const { quantity, base } = options

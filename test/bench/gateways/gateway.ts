@@ -25,6 +25,10 @@ export type Site = {
   readonly connectionsMax: number
   /** Whether nginx reads whole bodies before it passes them on, as it does unless told otherwise; no other gateway does. */
   readonly buffering: boolean
+  /** Certificate revocation lists (PEM) of all CAs, for nginx and HAProxy; undefined: they look at none. */
+  readonly crlFile?: string
+  /** Whether HAProxy runs below a master, which it needs in order to reload. Default false. */
+  readonly reloads?: boolean
 }
 
 export type RunningGateway = {

@@ -9,6 +9,7 @@ export async function startHaproxy(site: Site): Promise<RunningGateway> {
   const port = await freePort()
   const folder = join(site.folder, `haproxy-${port}`)
   const { serverFile, clientIssuersFile } = site.pki
+  const crl = site.crlFile === undefined ? '' : ` crl-file ${site.crlFile}`
   const configuration = `
 global
   nbthread 1
@@ -24,7 +25,7 @@ defaults
   timeout http-keep-alive 300s
 
 frontend door
-  bind 127.0.0.1:${port} backlog 1024 ssl crt ${serverFile} ca-file ${clientIssuersFile} verify required curves X25519:P-256 ssl-min-ver TLSv1.2 no-tls-tickets${site.http2 ? ' alpn h2,http/1.1' : ''}
+  bind 127.0.0.1:${port} backlog 1024 ssl crt ${serverFile} ca-file ${clientIssuersFile} verify required curves X25519:P-256 ssl-min-ver TLSv1.2 no-tls-tickets${site.http2 ? ' alpn h2,http/1.1' : ''}${crl}
   http-request set-header X-Forwarded-For %[src]
   http-request set-header X-Forwarded-Proto https
   http-request set-header X-Client-Serial %[ssl_c_serial,hex]
@@ -39,8 +40,10 @@ backend application
   await mkdir(folder, { recursive: true })
   const file = join(folder, 'haproxy.cfg')
   await writeFile(file, configuration)
-  const started = site.processes.start(['haproxy', '-db', '-f', file], { cores: site.gatewayCores })
-  await waitReady(started, () => accepts(port), { what: 'HAProxy', timeoutMs: 10_000 })
+  const started = site.processes.start(['haproxy', site.reloads ? '-W' : '-db', '-f', file], {
+    cores: site.gatewayCores,
+  })
+  await waitReady(started, () => accepts(port), { what: 'HAProxy', timeoutMs: 60_000 })
   return {
     name: 'haproxy',
     port,

@@ -19,6 +19,7 @@ export async function startNginxGateway(site: Site): Promise<RunningGateway> {
     ssl_client_certificate ${site.pki.clientIssuersFile};
     ssl_verify_client on;
     ssl_verify_depth 2;
+    ${site.crlFile === undefined ? '' : `ssl_crl ${site.crlFile};`}
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_ecdh_curve X25519:prime256v1;
     ssl_session_cache off;

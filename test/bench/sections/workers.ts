@@ -1,4 +1,5 @@
 import { startSekisho } from '../gateways/sekisho.ts'
+import { allCores } from '../machine.ts'
 import type { BenchOptions } from '../options.ts'
 import type { Section } from '../report.ts'
 import { type Bench, type Contestant, measureRound, warmUp } from '../rounds.ts'
@@ -10,8 +11,7 @@ const labels = { twoWorkers: 'two workers', oneWorker: 'one worker' }
 /** Sekisho with two data workers against Sekisho with one; both may use every core, the load shares those it has. */
 export async function measureWorkers(ground: Ground, options: BenchOptions): Promise<Section> {
   const bench: Bench = { load: ground.load, upstream: ground.upstream, turnMs: options.turnMs }
-  const { gateway, load } = ground.cores
-  const gatewayCores = gateway === load ? gateway : `${gateway},${load}`
+  const gatewayCores = allCores(ground.cores)
   const contestants: Contestant[] = []
   for (const [name, workers] of [['twoWorkers', 2] as const, ['oneWorker', 1] as const]) {
     ground.tell(`workers: starting and warming Sekisho with ${labels[name]}`)
