@@ -28,3 +28,4 @@ for (const place of [...states, join('certs', 'demo')]) {
   rmSync(join(root, place), { recursive: true })
   console.log(`removed ${place}/`)
 }
+if (process.env.SEKISHO_REDIS_URL) console.log('what the demo wrote to Redis is left as it is')

@@ -11,7 +11,7 @@ import type { LocalKeeping } from './control-path/applier.ts'
 import { TrustArchive } from './control-path/archive.ts'
 import type { DirectoryReplica } from './control-path/directory-replica.ts'
 import { SharedValues } from './control-path/shared-values.ts'
-import type { TrustStore } from './control-path/store-port.ts'
+import type { LogPosition, TrustStore } from './control-path/store-port.ts'
 import type { AuditEvent } from './observe/audit-event.ts'
 import type { Log } from './observe/log.ts'
 import { DirectoryReplicaFile } from './store/embedded/directory-replica.ts'
@@ -78,12 +78,15 @@ function snapshotMsOf({ revocation }: GatewayConfig): number {
 /** A missing file was lost, and starting on an empty one would un-revoke everything (invariant 6): that is an operator's decision. */
 async function openFile(file: string, hadOne: boolean): Promise<EmbeddedStore> {
   if (!existsSync(file) && hadOne) {
-    throw new GatewayError(
-      'store_unavailable',
-      `Cannot start with an empty store as the audit log shows that there was one: ${file} is missing. Put it back from a backup, or move the audit log away to begin anew`,
-    )
+    throw lostStore(`${file} is missing`)
   }
   return EmbeddedStore.open(file, { clock: systemClock })
+}
+
+function lostStore(what: string): GatewayError {
+  const advice = 'Put it back from a backup, or move the audit log away to begin anew'
+  const message = `Cannot start with an empty store as the audit log shows that there was one: ${what}. ${advice}`
+  return new GatewayError('store_unavailable', message)
 }
 
 async function openRedis(
@@ -99,8 +102,14 @@ async function openRedis(
   )
   const store = await RedisStore.open(redis, { clock: systemClock, log, unreadableMember, issuerIds })
   const file = join(stateFolder, fileName)
-  if (!existsSync(join(stateFolder, trustFolder))) await waitUntilHeard(store, nameStore(redis), log)
   const former = existsSync(file) ? await EmbeddedStore.open(file, { clock: systemClock }) : undefined
+  if (!existsSync(join(stateFolder, trustFolder))) {
+    const position = await waitUntilHeard(store, nameStore(redis), log)
+    if (former === undefined && options.hadOne && position.version === 0) {
+      await store.close()
+      throw lostStore(`${nameStore(redis)} is empty, and ${join(stateFolder, trustFolder)} is missing`)
+    }
+  }
   const replica = openReplica(options)
   const values = new SharedValues({ store, file: join(stateFolder, 'shared-values.json'), log })
   values.start()
@@ -119,11 +128,10 @@ async function openRedis(
 }
 
 /** Without anything kept here there is nothing to start with: a store that is away is waited for, however long that takes. */
-async function waitUntilHeard(store: TrustStore, name: string, log: Log): Promise<void> {
+async function waitUntilHeard(store: TrustStore, name: string, log: Log): Promise<LogPosition> {
   for (let saidAtMs = Number.NEGATIVE_INFINITY; ; ) {
     try {
-      await store.position()
-      return
+      return await store.position()
     } catch (error) {
       if (!(error instanceof GatewayError) || error.code !== 'store_unavailable') throw error
       const nowMs = systemClock.monotonicMs()

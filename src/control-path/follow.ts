@@ -8,6 +8,7 @@ import type { FollowerState, FollowerStatus } from './follower-status.ts'
 import type { CertificateKey } from './ports.ts'
 import { type Differences, Reconciler } from './reconcile.ts'
 import type { LogPage } from './store-port.ts'
+import type { TrustMemory } from './trust-memory.ts'
 
 const pageEventsMax = 1_000
 /** Pages of a remote store are short, because one of its events may hold a thousand certificates. */
@@ -51,6 +52,8 @@ export class Follower {
   #unrecorded = 0
   #lastFault: string | undefined
   #complainedAtMs = Number.NEGATIVE_INFINITY
+  /** When the last page was asked for, on the monotonic clock. */
+  #askedAtMs = 0
   #pullsStarted = 0
   #failures = 0
   #news = false
@@ -125,6 +128,20 @@ export class Follower {
     return this.#applier.highestVersion
   }
 
+  /** What is known of trust here. */
+  get memory(): TrustMemory {
+    return this.#options.memory
+  }
+
+  /**
+   * Puts certificates in force here that the log will not tell of, because the store has lost them; `version` must not be above
+   * what the log may give from now on.
+   */
+  async revokeBeside(keys: readonly CertificateKey[], version: number): Promise<void> {
+    const atMs = this.#options.clock.nowMs()
+    await this.#applier.finishBeside(this.#applier.takeBeside([{ kind: 'revoked', version, keys, atMs }]))
+  }
+
   /** This process holds the state folder from now on: what it applies is written there. */
   ownArchive(): void {
     this.#applier.ownArchive()
@@ -188,7 +205,7 @@ export class Follower {
       everyMs: connectedCheckMs,
       version: () => this.#applier.position.version,
       logRead: () => Promise.race([this.caughtUp().catch(() => {}), wait(logReadMaxMs, undefined, { ref: false })]),
-      revoked: (keys, version) => this.#revokeBeside(keys, version),
+      revoked: (keys, version) => this.revokeBeside(keys, version),
       log,
     })
   }
@@ -238,7 +255,8 @@ export class Follower {
       return
     }
     this.#lastFault = undefined
-    this.#options.freshness.heard()
+    // As old as the question: the answer may have been held up on its way.
+    this.#options.freshness.assumeHeard(this.#options.clock.monotonicMs() - this.#askedAtMs)
     this.#applier.current()
     this.#state = 'live'
     this.#loaded = true
@@ -289,6 +307,7 @@ export class Follower {
     const limit = store.remote === undefined ? pageEventsMax : remotePageEventsMax
     for (let rounds = 0; !this.#isStopped(); ) {
       if (this.#comparisons.required === 'first') this.#applier.jumpTo(await store.position())
+      this.#askedAtMs = this.#options.clock.monotonicMs()
       const page = await store.eventsSince(this.#applier.position, limit)
       if (page.continuous) {
         await this.#applyPage(page)
@@ -352,12 +371,6 @@ export class Follower {
     }
     this.#options.applied?.()
     this.#wakeUp()
-  }
-
-  /** Certificates that somebody revoked past the log; `version` is older than all that comes from now on. */
-  async #revokeBeside(keys: readonly CertificateKey[], version: number): Promise<void> {
-    const atMs = this.#options.clock.nowMs()
-    await this.#applier.finishBeside(this.#applier.takeBeside([{ kind: 'revoked', version, keys, atMs }]))
   }
 
   async #finish(): Promise<void> {

@@ -1,14 +1,16 @@
+import { GatewayError } from '../base/errors.ts'
 import type { CertificateKey } from '../x509/certificate-key.ts'
 import type { Follower } from './follow.ts'
 import type { Confirmation, GatewayReports } from './gateway-reports.ts'
 import type { Actor } from './ports.ts'
-import type {
-  ChangeResult,
-  LoginMethod,
-  PublishOutcome,
-  RevocationRequest,
-  RuleRequest,
-  TrustStore,
+import {
+  type ChangeResult,
+  type LoginMethod,
+  type PublishOutcome,
+  type RevocationRequest,
+  type RuleRequest,
+  ruleIdOf,
+  type TrustStore,
 } from './store-port.ts'
 
 /** Revocations written in one transaction: short enough not to hold up other users of the store. */
@@ -55,8 +57,13 @@ export type PublisherOptions = {
 
 /**
  * Each call may throw `store_unavailable` (what the store has taken by then stays and is applied later) and `store_read_only`.
+ *
+ * Nothing is acknowledged that is not in force here. A store may lose between its answer and the next reading what it has just
+ * taken: it is emptied, falls back to an older copy, or was a primary that had been deposed.
  */
 export function createPublisher({ store, follower, reports }: PublisherOptions): Publisher {
+  const { memory } = follower
+
   async function applied<T>(change: () => Promise<T>, versionsOf: (result: T) => readonly number[]) {
     const watch = follower.watch()
     try {
@@ -69,8 +76,9 @@ export function createPublisher({ store, follower, reports }: PublisherOptions):
     }
   }
 
-  async function changed(change: () => Promise<ChangeResult>): Promise<AppliedChange> {
+  async function changed(change: () => Promise<ChangeResult>, isInForce: () => boolean): Promise<AppliedChange> {
     const { result, connectionsCut } = await applied(change, ({ version }) => [version])
+    if (!isInForce()) throw lost()
     return { ...result, connectionsCut }
   }
 
@@ -85,12 +93,30 @@ export function createPublisher({ store, follower, reports }: PublisherOptions):
     return { outcomes, replicas }
   }
 
+  /** Puts what the store has lost in force here and writes it again. */
+  async function keep(outcomes: readonly PublishOutcome[]): Promise<void> {
+    const missing = outcomes.filter(({ key, version }) => {
+      const known = memory.ledger.find(key)
+      return known?.state !== 'revoked' && !(known?.state === 'restored' && known.version > version)
+    })
+    if (missing.length === 0) return
+    const version = missing.reduce((highest, outcome) => Math.max(highest, outcome.version), 0)
+    await follower.revokeBeside(
+      missing.map(({ key }) => key),
+      version,
+    )
+    const revocations = missing.map(({ key }) => ({ key, version }))
+    await store.publishAgain({ revocations, rules: [] }, follower.highestVersion)
+    await follower.caughtUp()
+  }
+
   return {
     async publish(requests, actor) {
       const { result, connectionsCut } = await applied(
         () => publishAll(requests, actor),
         ({ outcomes }) => outcomes.filter(({ outcome }) => outcome === 'revoked').map(({ version }) => version),
       )
+      await keep(result.outcomes)
       const version = result.outcomes.reduce((highest, outcome) => Math.max(highest, outcome.version), 0)
       return { ...result, connectionsCut, version }
     },
@@ -99,13 +125,41 @@ export function createPublisher({ store, follower, reports }: PublisherOptions):
         () => store.restore(key, actor, follower.highestVersion),
         () => [],
       )
+      if (result.outcome === 'restored' && memory.ledger.find(key)?.state === 'revoked') throw lost()
       return { outcome: result.outcome }
     },
-    publishRule: (request, actor) => changed(() => store.publishRule(request, actor)),
-    withdrawRule: (ruleId, actor) => changed(() => store.withdrawRule(ruleId, actor, follower.highestVersion)),
-    setSuspended: (loginId, suspended) => changed(() => store.setSuspended(loginId, suspended)),
-    setLoginMethod: (contractId, method) => changed(() => store.setLoginMethod(contractId, method)),
-    supersede: (key) => changed(() => store.supersede(key)),
+    publishRule: (request, actor) =>
+      changed(
+        () => store.publishRule(request, actor),
+        () => memory.rules.get(ruleIdOf(request.rule))?.value !== undefined,
+      ),
+    withdrawRule: (ruleId, actor) =>
+      changed(
+        () => store.withdrawRule(ruleId, actor, follower.highestVersion),
+        () => memory.rules.get(ruleId)?.value === undefined,
+      ),
+    setSuspended: (loginId, suspended) =>
+      changed(
+        () => store.setSuspended(loginId, suspended),
+        () => (memory.suspended.get(loginId)?.value ?? false) === suspended,
+      ),
+    setLoginMethod: (contractId, method) =>
+      changed(
+        () => store.setLoginMethod(contractId, method),
+        () => (memory.loginMethods.get(contractId)?.value ?? 'certificate') === method,
+      ),
+    supersede: (key) =>
+      changed(
+        () => store.supersede(key),
+        () => memory.ledger.find(key)?.superseded === true,
+      ),
     confirmed: (version, timeoutMs) => reports.confirmed(version, timeoutMs),
   }
+}
+
+function lost(): GatewayError {
+  return new GatewayError(
+    'store_unavailable',
+    'Cannot confirm the change as the store has lost it meanwhile: repeat it',
+  )
 }

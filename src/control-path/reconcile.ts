@@ -142,11 +142,9 @@ export class Reconciler {
     const added: CertificateKey[] = []
     for await (const page of store.state()) {
       this.#throwIfStopped()
-      for (const event of page) {
-        if (event.kind === 'revoked') for (const key of event.keys) memory.ledger.mark(key)
-        if (event.kind === 'rule' || event.kind === 'rule_withdrawn') rulesSeen.add(event.ruleId)
-      }
-      const followUps = this.#options.take(page.flatMap((event) => this.#news(event)))
+      const isFirst = purpose.cause === 'first'
+      if (!isFirst) this.#mark(page, rulesSeen)
+      const followUps = this.#options.take(isFirst ? page : page.flatMap((event) => this.#news(event)))
       if (looksForRecords(purpose)) for (const followUp of followUps) added.push(...addedKeys(followUp))
       if (purpose.cause !== 'first') await this.#options.finish(followUps)
     }
@@ -154,6 +152,15 @@ export class Reconciler {
     if (unknownHere > 0) this.#tellAdded(unknownHere)
     if (purpose.cause === 'first') return { missingInStore: 0, unknownHere }
     return { missingInStore: await this.#publishMissing(rulesSeen, purpose), unknownHere }
+  }
+
+  /** Notes what the store has. */
+  #mark(page: readonly TrustEvent[], rulesSeen: Set<string>): void {
+    const { ledger } = this.#options.memory
+    for (const event of page) {
+      if (event.kind === 'revoked') for (const key of event.keys) ledger.mark(key)
+      if (event.kind === 'rule' || event.kind === 'rule_withdrawn') rulesSeen.add(event.ruleId)
+    }
   }
 
   /** What of an event is not known here: most of it is, and need not be written down once more. */

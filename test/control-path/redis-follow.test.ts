@@ -373,3 +373,33 @@ t.test('gateways whose clocks are ten minutes apart agree: every time is that of
   const record = await behind.store.revocation(keyA1)
   t.ok(Math.abs((record?.revocation.revokedAtMs ?? 0) / 1_000 - Number(seconds)) < 60)
 })
+
+t.test(
+  'a store that loses a push before it is read: it is acknowledged only because it is in force, and is written again',
+  async (t) => {
+    const redis = await startRedisServer(t)
+    const gateway = await enter(t, redis, { keepIn: t.testdir() })
+    await gateway.follower.ready()
+    await gateway.publisher.publish([revocationOf(keyB1)], operator)
+    const { store } = gateway
+    // The follower reads nothing between the script and the loss.
+    const gate = Promise.withResolvers<void>()
+    const eventsSince = store.eventsSince.bind(store)
+    store.eventsSince = async (...page) => {
+      await gate.promise
+      return eventsSince(...page)
+    }
+    const publish = store.publish.bind(store)
+    store.publish = async (...requests) => {
+      const published = await publish(...requests)
+      await redis.cli('FLUSHALL')
+      gate.resolve()
+      return published
+    }
+    t.match(await gateway.publisher.publish([revocationOf(keyA1)], operator), { outcomes: [{ outcome: 'revoked' }] })
+    t.ok(gateway.isRevoked(keyA1))
+    t.ok(gateway.workers.told.includes(`cut ${keyA1} certificate_revoked`))
+    t.equal(await redis.cli('SISMEMBER', `{sekisho}:revoked:${issuerA}`, '1'), 1)
+    t.notOk(gateway.isRevoked(keyA2), 'nobody else')
+  },
+)

@@ -33,8 +33,21 @@ export class SentinelFinder implements ServerFinder {
   async find(): Promise<ServerAddress> {
     const { most, faults } = await this.#ask()
     if (most === undefined) throw unavailable(this.name, `no Sentinel knows where it is: ${faults.join('; ')}`)
+    const before = this.#found
+    const isNew = before === undefined || nameOf(most.address) !== nameOf(before)
+    // A Sentinel that was cut off, or has just come back, still names an old one: a new one takes most of them.
+    if (isNew && !this.#isMajority(most.votes)) {
+      const counted = `${most.votes} of ${this.#sentinels.length} Sentinels name ${nameOf(most.address)}`
+      throw unavailable(this.name, `${counted}, which is too few to go there: ${faults.join('; ')}`)
+    }
     this.#found = most.address
+    // The other connections go there as well: one process reads where it writes.
+    if (isNew && before !== undefined) setImmediate(() => this.#moved(most.address))
     return most.address
+  }
+
+  #isMajority(votes: number): boolean {
+    return votes * 2 > this.#sentinels.length
   }
 
   close(): void {
@@ -46,7 +59,7 @@ export class SentinelFinder implements ServerFinder {
     const before = this.#found
     if (before === undefined) return
     const { most } = await this.#ask()
-    if (most === undefined || most.votes * 2 <= this.#sentinels.length) return
+    if (most === undefined || !this.#isMajority(most.votes)) return
     if (this.#found !== before || nameOf(most.address) === nameOf(before)) return
     this.#found = most.address
     this.#moved(most.address)
@@ -60,7 +73,7 @@ export class SentinelFinder implements ServerFinder {
     const answers = this.#sentinels.map(async ({ address, client }) => {
       try {
         named.push(await this.#askOne(client))
-        if ((mostNamed(named)?.votes ?? 0) * 2 > this.#sentinels.length) agreed.resolve()
+        if (this.#isMajority(mostNamed(named)?.votes ?? 0)) agreed.resolve()
       } catch (error) {
         faults.push(`${nameOf(address)}: ${error instanceof Error ? error.message : error}`)
       }

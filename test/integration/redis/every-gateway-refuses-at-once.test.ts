@@ -89,7 +89,7 @@ t.test('FLUSHALL changes nothing and heals; a push afterwards works as before', 
 })
 
 t.test(
-  'revoking a login ID covers a certificate that no gateway has ever seen, and none that is issued later',
+  'R17 revoking a login ID covers a certificate that no gateway has ever seen, and none that is issued later',
   async (t) => {
     const loginId = 'rule-user'
     const unseen = ca.issueClient({ commonName: loginId })

@@ -94,3 +94,34 @@ t.test('a server that is a replica is not used, though a Sentinel still names it
   )
   t.equal(position?.version, 0, 'once it is primary it is')
 })
+
+t.test('a connection that finds another primary takes the others along: a process reads where it writes', async (t) => {
+  const [first, second] = [await startRedisServer(t), await startRedisServer(t)]
+  const sentinels = await Promise.all([1, 2, 3].map(() => fakeSentinel(t, first)))
+  const store = await openStore(t, first, {
+    mode: 'sentinel',
+    sentinelName: 'mymaster',
+    nodes: sentinels.map(({ port }) => ({ host: '127.0.0.1', port })),
+  })
+  await store.publish([revocationOf(keyA1)], operator)
+  // In one turn, so that the look once a second has no time: the first to notice is a connection that ends.
+  for (const sentinel of sentinels) sentinel.says = second
+  const clients = String(await first.cli('CLIENT', 'LIST'))
+  const [, id = ''] = /^id=(\d+) .*name=sekisho:commands/m.exec(clients) ?? []
+  await first.cli('CLIENT', 'KILL', 'ID', id)
+  await eventually(
+    async () => String(await second.cli('CLIENT', 'LIST')),
+    (list) => list.includes('sekisho:commands') && list.includes('sekisho:publishing'),
+  )
+  await store.publish([revocationOf(keyA1)], operator)
+  t.equal((await store.eventsSince({ version: 0, token: '' }, 9)).events.length, 1, 'what it writes it reads')
+  t.notMatch(String(await first.cli('CLIENT', 'LIST')), /name=sekisho/)
+})
+
+t.test('one Sentinel alone leads nobody to a primary that was not known before', async (t) => {
+  const server = await startRedisServer(t)
+  const sentinel = await fakeSentinel(t, server)
+  const nodes = [sentinel.port, await freePort(), await freePort()].map((port) => ({ host: '127.0.0.1', port }))
+  const store = await openStore(t, server, { mode: 'sentinel', sentinelName: 'mymaster', nodes })
+  await t.rejects(store.position(), { code: 'store_unavailable', message: /1 of 3 Sentinels/ })
+})
