@@ -17,6 +17,7 @@ const rows: readonly Row[] = [
   { quantity: 'grown', title: 'growth of the process, by the kernel (MB)', digits: 1, divisor: 1e6, ratio: false },
   { quantity: 'add', title: 'adding one, mean (ns)', digits: 0, divisor: 1, ratio: false },
   { quantity: 'addMost', title: 'adding one, longest (ms)', digits: 2, divisor: 1, ratio: false },
+  { quantity: 'addMostAlone', title: 'the same without garbage collection (ms)', digits: 2, divisor: 1, ratio: false },
 ]
 
 /** The index by itself: memory, look-ups, and what growing costs. */
@@ -41,6 +42,7 @@ export async function measureMemory(revocation: RevocationGround): Promise<PartR
           grown: level.grownBytes,
           add: level.addMeanNs,
           addMost: level.addMostMs,
+          addMostAlone: level.addMostAloneMs,
         }),
   }))
   const names = levels.map((level) => `at${level}`)
