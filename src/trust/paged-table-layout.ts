@@ -20,9 +20,9 @@
  */
 
 /** Slots of a page. */
-export const pageSlots = 128
+export const pageSlots = 64
 /** Tables of their own that the keys spread over. */
-export const shardCount = 1_024
+export const shardCount = 2_048
 /** Filled further, look-ups for what is not there get long. */
 const fillMax = 0.78
 /** Entries, removed ones included, that a page holds on average at most. */

@@ -40,7 +40,7 @@ const shrinkBelow = 0.25
 const growthBytes = 1_048_576
 
 /**
- * The table's only writer; one thread. A change moves at most the entries of one shard, about a thousandth of all. Removed
+ * The table's only writer; one thread. A change moves at most the entries of one shard, a two-thousandth of all. Removed
  * entries keep their slots until their shard moves the next time, which it does when they and the others fill it.
  */
 export class PagedTableWriter extends PagedTable {

@@ -56,6 +56,6 @@ t.test('several threads find what is always there in every look, and never lower
   Atomics.store(words, endedAt, 1)
   t.strictSame(await answers, Array(readers).fill({ missed: 0, invented: 0, fallen: 0, torn: 0 }))
   t.ok(table.moved - moved > rounds * shards * 200, `${table.moved - moved} entries were moved`)
-  t.ok(table.bytes < 200_000, `in pages used again and again: ${table.bytes} bytes`)
+  t.ok(table.bytes < 230_000, `in pages used again and again: ${table.bytes} bytes`)
   for (const looks of words.subarray(looksAt)) t.ok(looks > 100, `${looks} looks at everything`)
 })
