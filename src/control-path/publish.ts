@@ -82,41 +82,13 @@ export function createPublisher({ store, follower, reports }: PublisherOptions):
     return { ...result, connectionsCut }
   }
 
-  async function publishAll(requests: readonly RevocationRequest[], actor: Actor) {
-    const outcomes: PublishOutcome[] = []
-    let replicas: number | undefined
-    for (let first = 0; first < requests.length; first += batchMax) {
-      const batch = await store.publish(requests.slice(first, first + batchMax), actor)
-      outcomes.push(...batch.outcomes)
-      if (batch.replicas !== undefined) replicas = Math.min(replicas ?? batch.replicas, batch.replicas)
-    }
-    return { outcomes, replicas }
-  }
-
-  /** Puts what the store has lost in force here and writes it again. */
-  async function keep(outcomes: readonly PublishOutcome[]): Promise<void> {
-    const missing = outcomes.filter(({ key, version }) => {
-      const known = memory.ledger.find(key)
-      return known?.state !== 'revoked' && !(known?.state === 'restored' && known.version > version)
-    })
-    if (missing.length === 0) return
-    const version = missing.reduce((highest, outcome) => Math.max(highest, outcome.version), 0)
-    await follower.revokeBeside(
-      missing.map(({ key }) => key),
-      version,
-    )
-    const revocations = missing.map(({ key }) => ({ key, version }))
-    await store.publishAgain({ revocations, rules: [] }, follower.highestVersion)
-    await follower.caughtUp()
-  }
-
   return {
     async publish(requests, actor) {
       const { result, connectionsCut } = await applied(
-        () => publishAll(requests, actor),
+        () => publishInBatches(store, requests, actor),
         ({ outcomes }) => outcomes.filter(({ outcome }) => outcome === 'revoked').map(({ version }) => version),
       )
-      await keep(result.outcomes)
+      await keepPublished(result.outcomes, { store, follower })
       const version = result.outcomes.reduce((highest, outcome) => Math.max(highest, outcome.version), 0)
       return { ...result, connectionsCut, version }
     },
@@ -155,6 +127,35 @@ export function createPublisher({ store, follower, reports }: PublisherOptions):
       ),
     confirmed: (version, timeoutMs) => reports.confirmed(version, timeoutMs),
   }
+}
+
+async function publishInBatches(store: TrustStore, requests: readonly RevocationRequest[], actor: Actor) {
+  const outcomes: PublishOutcome[] = []
+  let replicas: number | undefined
+  for (let first = 0; first < requests.length; first += batchMax) {
+    const batch = await store.publish(requests.slice(first, first + batchMax), actor)
+    outcomes.push(...batch.outcomes)
+    if (batch.replicas !== undefined) replicas = Math.min(replicas ?? batch.replicas, batch.replicas)
+  }
+  return { outcomes, replicas }
+}
+
+/** Puts what the store has lost in force here, and writes it again. */
+async function keepPublished(
+  outcomes: readonly PublishOutcome[],
+  { store, follower }: Pick<PublisherOptions, 'store' | 'follower'>,
+): Promise<void> {
+  const missing = outcomes.filter(({ key, version }) => {
+    const known = follower.memory.ledger.find(key)
+    return known?.state !== 'revoked' && !(known?.state === 'restored' && known.version > version)
+  })
+  if (missing.length === 0) return
+  const version = missing.reduce((highest, outcome) => Math.max(highest, outcome.version), 0)
+  const keys = missing.map(({ key }) => key)
+  await follower.revokeBeside(keys, version)
+  const revocations = keys.map((key) => ({ key, version }))
+  await store.publishAgain({ revocations, rules: [] }, follower.highestVersion)
+  await follower.caughtUp()
 }
 
 function lost(): GatewayError {

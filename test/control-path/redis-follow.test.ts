@@ -1,72 +1,12 @@
 // Goal: over a real Redis every gateway applies what any of them publishes, and nothing that was in force is ever forgotten: not when
 // Redis is emptied, rolled back, stopped, killed or written to by hand, and not when gateway and Redis die together.
 // Method: a real redis-server, two or more followers with real snapshots and directories; workers that write down what they are told.
-import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { systemClock } from '../../src/base/clock.ts'
-import type { RedisConfig } from '../../src/config/gateway-config.ts'
-import { RedisStore } from '../../src/store/redis/redis-store.ts'
+import t from 'tap'
 import { certificateKey } from '../../src/x509/certificate-key.ts'
-import { type RedisServer, startRedisServer } from '../helpers/redis-server.ts'
+import { startRedisServer } from '../helpers/redis-server.ts'
 import { addPeople, issuerA, keyA1, keyA2, keyB1, operator, revocationOf } from '../store/contract.ts'
-import { eventually, type FakeGateway, startFakeGateway } from './fake-gateway.ts'
-
-const quiet = { info: () => {}, warn: () => {}, error: () => {} }
-
-function redisConfig(redis: RedisServer, changes: Partial<RedisConfig> = {}): RedisConfig {
-  return {
-    mode: 'standalone',
-    nodes: [{ host: redis.host, port: redis.port }],
-    sentinelName: undefined,
-    sentinelUsername: undefined,
-    sentinelPassword: undefined,
-    database: 0,
-    username: undefined,
-    password: undefined,
-    tls: undefined,
-    connectTimeoutMs: 500,
-    commandTimeoutMs: 500,
-    replicasWanted: 0,
-    replicasTimeoutMs: 100,
-    logEventsMax: 100_000,
-    ...changes,
-  }
-}
-
-type GatewayOptions = {
-  clockAheadMs?: number
-  keepIn?: string
-  config?: Partial<RedisConfig>
-  maxStalenessSeconds?: number
-  pollMs?: number
-}
-
-/** A gateway without sockets over this Redis. With a folder it remembers what an earlier one in it knew. */
-async function enter(t: Test, redis: RedisServer, options: GatewayOptions = {}): Promise<FakeGateway> {
-  let gateway: FakeGateway | undefined
-  const { clockAheadMs = 0 } = options
-  const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + clockAheadMs }
-  const store = await RedisStore.open(redisConfig(redis, options.config), {
-    clock,
-    log: quiet,
-    unreadableMember: (issuerId, member) => gateway?.follower.unreadableMember(issuerId, member),
-  })
-  gateway = await startFakeGateway(t, {
-    store,
-    keepIn: options.keepIn ?? t.testdir(),
-    pollMs: options.pollMs ?? 50,
-    ...(options.maxStalenessSeconds === undefined ? {} : { maxStalenessSeconds: options.maxStalenessSeconds }),
-    follower: { connectedCheckMs: 100, reconcileMs: 600_000, clock },
-  })
-  return gateway
-}
-
-function folders(t: Test): { one: string; two: string } {
-  const folder = t.testdir({ one: {}, two: {} })
-  return { one: join(folder, 'one'), two: join(folder, 'two') }
-}
-
-const live = (gateway: FakeGateway) => () => gateway.follower.status().state === 'live'
+import { eventually, type FakeGateway } from './fake-gateway.ts'
+import { enter, folders, live } from './redis-gateway.ts'
 
 t.test('what one gateway publishes is applied and cut at the other, restores too', async (t) => {
   const redis = await startRedisServer(t)
