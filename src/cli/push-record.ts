@@ -1,16 +1,9 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import type { BulkTotals } from '../lifecycle/revoke-bulk.ts'
 import type { EntryFile } from './entry-file.ts'
 
-/** What a push has done so far, as the door has told it. */
-export type PushTotals = {
-  /** Everything up to this line of the file is done. */
-  readonly line: number
-  readonly revoked: number
-  readonly alreadyRevoked: number
-  readonly rules: number
-  readonly connectionsCut: number
-  readonly rejectedCount: number
-}
+/** What a push has done so far, as the door has told it; lines are those of the file. */
+export type PushTotals = BulkTotals
 
 /** What makes two pushes the same one, so that lines may be left out. */
 export type PushIdentity = {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { pemFile, text, whole } from './field.ts'
+import { ownCertificate } from './own-certificate.ts'
 import { redisDatabaseMax, redisUrlExpected } from './redis-url.ts'
 
 const node = z.strictObject({
@@ -17,12 +18,7 @@ const tls = z
     serverName: text('Name the servers’ certificates must have, also sent as SNI; left out: the host of each', {
       expected: 'a host name such as redis.bank.example, without port',
     }).optional(),
-    certificate: pemFile(
-      'PEM file: the gateway’s own client certificate followed by its intermediates; left out: it shows none',
-    ).optional(),
-    key: pemFile(
-      'PEM file: the private key of that certificate, unencrypted, readable by this program only',
-    ).optional(),
+    ...ownCertificate,
   })
   .optional()
   .describe('Speak TLS, to Sentinels too; left out: only with a `rediss://` URL')

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { labelName, pemFile, text, whole } from './field.ts'
+import { ownCertificate } from './own-certificate.ts'
 
 const target = z.strictObject({
   url: text('Where the application answers, for example http://127.0.0.1:8081', {
@@ -14,12 +15,7 @@ const tls = z
     serverName: text('Name the targets’ certificates must have, also sent as SNI; left out: the host of their URL', {
       expected: 'a host name such as app.bank.example, without port',
     }).optional(),
-    certificate: pemFile(
-      'PEM file: the gateway’s own client certificate followed by its intermediates; left out: it shows none',
-    ).optional(),
-    key: pemFile(
-      'PEM file: the private key of that certificate, unencrypted, readable by this program only',
-    ).optional(),
+    ...ownCertificate,
   })
   .optional()
   .describe('How the targets are known; required with https:// targets, and only with them')

@@ -48,8 +48,6 @@ export class Applier {
   readonly #pending = new Set<FollowUp>()
   readonly #watches = new Set<Map<number, number>>()
   #position = logStart
-  /** While something before `position` may be missing: up to where nothing is. What stands on disk claims no more than that. */
-  #wholeUpTo: LogPosition | undefined = logStart
   /** Stays when the store falls back, so that a restore must be newer than everything ever applied. */
   #highestVersion = 0
   #ownsArchive = false
@@ -98,7 +96,6 @@ export class Applier {
       this.#position =
         directory !== undefined && directory.version < loaded.position.version ? directory : loaded.position
       this.#highestVersion = loaded.highestVersion
-      this.#wholeUpTo = directoryMissing ? this.#position : undefined
     }
     if (this.#ownsArchive) this.#begin()
     if (loaded !== undefined) return { heardAgoMs: loaded.heardAgoMs, directoryMissing }
@@ -108,7 +105,7 @@ export class Applier {
   async #takeFormer(): Promise<boolean> {
     const former = this.#options.keeping?.former
     if (former === undefined) return false
-    for await (const events of former.state()) this.#take(events, logStart)
+    for await (const events of former.state()) this.#take(events)
     return this.#options.memory.ledger.revoked > 0
   }
 
@@ -128,32 +125,23 @@ export class Applier {
 
   /** Takes a page of the log; the workers are told by `finish`. */
   takePage({ events, end }: Pick<LogPage, 'events' | 'end'>): void {
-    for (const followUp of this.#take(events, end)) this.#pending.add(followUp)
+    for (const followUp of this.#take(events)) this.#pending.add(followUp)
     this.#position = end
-    const replica = this.#options.keeping?.replica
-    if (events.length > 0)
-      replica?.apply(events, this.#wholeUpTo === undefined ? end : (replica.position() ?? logStart))
+    this.#highestVersion = Math.max(this.#highestVersion, end.version)
+    if (events.length > 0) this.#options.keeping?.replica?.apply(events, end)
   }
 
   /** Takes events that are not of the log; returns what the workers must be told. */
   takeBeside(events: readonly TrustEvent[]): FollowUp[] {
-    return this.#take(events, this.#position)
+    return this.#take(events)
   }
 
   /** The log goes on from here; what lies in between is read by a comparison with the whole store. */
   jumpTo(position: LogPosition): void {
-    this.#wholeUpTo ??= this.#position
     // What stands in the directory is of another log: it is compared whole before its position moves again.
     this.#options.keeping?.replica?.beginRound()
     this.#position = position
     this.#highestVersion = Math.max(this.#highestVersion, position.version)
-  }
-
-  /** That comparison has ended: nothing before `position` is missing. */
-  whole(): void {
-    if (this.#wholeUpTo === undefined) return
-    this.#wholeUpTo = undefined
-    this.#changedSinceSave = true
   }
 
   /** Tells the workers all that they have not done yet. Rejects if one cannot; the rest is told by the next call. */
@@ -179,7 +167,7 @@ export class Applier {
     return { cuts, end: () => this.#watches.delete(cuts) }
   }
 
-  /** Everything the store had to say is applied: noted on disk, and from time to time a snapshot is made. */
+  /** Everything the store had to say is applied, and nothing before it is missing: noted on disk, and from time to time a snapshot is made. */
   current(): void {
     const { keeping, clock } = this.#options
     if (keeping === undefined || !this.#ownsArchive) return
@@ -225,15 +213,14 @@ export class Applier {
   }
 
   #at(): ArchivePosition {
-    return { position: this.#wholeUpTo ?? this.#position, highestVersion: this.#highestVersion }
+    return { position: this.#position, highestVersion: this.#highestVersion }
   }
 
-  #take(events: readonly TrustEvent[], end: LogPosition): FollowUp[] {
+  #take(events: readonly TrustEvent[]): FollowUp[] {
     if (events.length === 0) return []
     const { keeping, memory } = this.#options
     for (const { version } of events) this.#highestVersion = Math.max(this.#highestVersion, version)
-    this.#highestVersion = Math.max(this.#highestVersion, end.version)
-    keeping?.archive.append(events, { position: this.#wholeUpTo ?? end, highestVersion: this.#highestVersion })
+    keeping?.archive.append(events, this.#at())
     this.#changedSinceSave = true
     const followUps: FollowUp[] = []
     for (const event of events) {

@@ -363,7 +363,6 @@ export class Follower {
   }
 
   #compared(differences: Differences | undefined): void {
-    if (this.#comparisons.required === undefined) this.#applier.whole()
     if (differences !== undefined && differences.missingInStore > 0) {
       this.#storeBehindCount++
       this.#revocationsLostByStore += differences.missingInStore

@@ -1,6 +1,7 @@
 import type { DenialReason } from '../trust/denial.ts'
 import type { DirectoryAnswer, UserRole } from '../trust/directory-answer.ts'
 import type { ConnectionSummary, CutSelector, RecheckScope } from '../trust/live-connections.ts'
+import type { RevocationRule } from '../trust/revocation-rule.ts'
 import type { CertificateKey } from '../x509/certificate-key.ts'
 import type { Contract, NewCertificate, User } from './store-port.ts'
 
@@ -30,21 +31,6 @@ export type Revocation = {
   /** Unit: milliseconds since the epoch, by the store's clock. */
   readonly revokedAtMs: number
 }
-
-/**
- * Revokes certificates by when they begin to be valid, so that those nobody has ever seen are covered too. Bounds count in whole
- * seconds, as `notBefore` does (RFC 5280 4.1.2.5), both included.
- */
-export type RevocationRule =
-  /** Everything the login ID had until then; one rule a login ID, whose bound only rises. */
-  | { readonly by: 'loginId'; readonly loginId: string; readonly notBeforeMaxMs: number }
-  /** What a CA issued in a span of time: for an incident there. */
-  | {
-      readonly by: 'issuer'
-      readonly issuerId: string
-      readonly notBeforeMinMs: number
-      readonly notBeforeMaxMs: number
-    }
 
 /** What the directory knows of one subject, as it travels from store to gateway. */
 export type DirectoryEntry =
@@ -131,4 +117,4 @@ export type ControlAuditEvent = {
 }
 export type ControlAudit = (event: ControlAuditEvent) => void
 
-export type { CertificateKey, CutSelector, DirectoryAnswer, RecheckScope, UserRole }
+export type { CertificateKey, CutSelector, DirectoryAnswer, RecheckScope, RevocationRule, UserRole }

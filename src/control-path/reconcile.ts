@@ -69,7 +69,7 @@ const keysAtOnce = 1_000
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions
-  #running: Promise<Differences> | undefined
+  #isRunning = false
   #runs = 0
   #endedAtMs: number | undefined
   #missingInStore = 0
@@ -85,7 +85,7 @@ export class Reconciler {
   get status(): ReconcileStatus {
     const { clock } = this.#options
     return {
-      running: this.#running !== undefined,
+      running: this.#isRunning,
       runs: this.#runs,
       lastEndedAgoMs: this.#endedAtMs === undefined ? undefined : clock.monotonicMs() - this.#endedAtMs,
       missingInStore: this.#missingInStore,
@@ -110,15 +110,9 @@ export class Reconciler {
     this.#stopped = true
   }
 
-  /** One run at a time: a second call gets the one in progress. Rejects as the store does. */
-  run(purpose: ReconcilePurpose): Promise<Differences> {
-    this.#running ??= this.#runOnce(purpose).finally(() => {
-      this.#running = undefined
-    })
-    return this.#running
-  }
-
-  async #runOnce(purpose: ReconcilePurpose): Promise<Differences> {
+  /** One at a time; `Comparisons` sees to that. Rejects as the store does. */
+  async run(purpose: ReconcilePurpose): Promise<Differences> {
+    this.#isRunning = true
     const { observer, clock } = this.#options
     try {
       const differences = await this.#compare(purpose)
@@ -130,6 +124,7 @@ export class Reconciler {
       observer.reconcileEnded('failed')
       throw error
     } finally {
+      this.#isRunning = false
       this.#runs++
       this.#endedAtMs = clock.monotonicMs()
     }

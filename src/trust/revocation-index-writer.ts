@@ -2,17 +2,10 @@ import { type Fingerprint, fingerprintOf } from './fingerprint.ts'
 import { IssuerRulesWriter } from './issuer-rules.ts'
 import { PagedTableWriter, wordsOf } from './paged-table-writer.ts'
 import { entryWords, loginRuleValues, RevocationIndex, secondsWord } from './revocation-index.ts'
+import type { RevocationRule } from './revocation-rule.ts'
 
-/** A rule with the version that put it in force. Bounds count in whole seconds, both included. */
-export type IndexedRule = { readonly version: number } & (
-  | { readonly by: 'loginId'; readonly loginId: string; readonly notBeforeMaxMs: number }
-  | {
-      readonly by: 'issuer'
-      readonly issuerId: string
-      readonly notBeforeMinMs: number
-      readonly notBeforeMaxMs: number
-    }
-)
+/** A rule with the version that put it in force. */
+export type IndexedRule = RevocationRule & { readonly version: number }
 
 /** Room for 32 million entries costs address space only, until it is used. */
 const entriesMaxDefault = 32_000_000
