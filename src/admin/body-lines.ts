@@ -45,8 +45,8 @@ export class BodyLines {
   }
 
   /**
-   * Lines, and `pause` after each `pauseMs` spent waiting for bytes, whether some came meanwhile or not. Throws `admin_request_invalid` if the body ends early, stays away for `idleMs` or
-   * has too many lines.
+   * Lines, and `pause` after each `pauseMs` spent waiting for bytes, whether some came meanwhile or not. Throws
+   * `admin_request_invalid` if the body ends early, stays away for `idleMs` or has too many lines.
    */
   async *read(): AsyncGenerator<BodyLine | 'pause'> {
     const { idleMs, pauseMs, clock } = this.#options

@@ -24,9 +24,9 @@ export function sendWhole(response: ServerResponse, answer: AnswerHead & { reado
 }
 
 /**
- * Sends items as they come, no faster than they are read; `end` comes after it. Resolves when all are sent; when the client goes away, or reads nothing
- * for `idleMs`, the work is ended where it stands. The first item decides: what it throws is thrown before anything is sent.
- * `failed` makes the problem of what is thrown later.
+ * Sends items as they come, no faster than they are read; `end` comes after it. Resolves when all are sent; when the
+ * client goes away, or reads nothing for `idleMs`, the work is ended where it stands. The first item decides: what it throws is
+ * thrown before anything is sent. `failed` makes the problem of what is thrown later.
  */
 export async function sendStreamed(
   response: ServerResponse,

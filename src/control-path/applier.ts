@@ -167,7 +167,10 @@ export class Applier {
     return { cuts, end: () => this.#watches.delete(cuts) }
   }
 
-  /** Everything the store had to say is applied, and nothing before it is missing: noted on disk, and from time to time a snapshot is made. */
+  /**
+   * Everything the store had to say is applied, and nothing before it is missing: noted on disk, and from time to time a snapshot
+   * is made.
+   */
   current(): void {
     const { keeping, clock } = this.#options
     if (keeping === undefined || !this.#ownsArchive) return
