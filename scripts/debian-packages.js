@@ -39,9 +39,23 @@ export const debianPackages = [
     command: 'redis-sentinel',
     tests: ['test/chaos/', 'test/integration/redis', 'test/store/redis/'],
   },
-  { name: 'chromium', command: 'chromium', tests: ['test/integration/browser/'] },
-  { name: 'libnss3-tools', command: 'certutil', tests: ['test/integration/browser/'] },
-  { name: 'fonts-noto-cjk', font: ':lang=ja', tests: ['test/integration/browser/'] },
+  { name: 'softhsm2', command: 'softhsm2-util', tests: ['test/signing/token-'] },
+  { name: 'opensc', command: 'pkcs11-tool', tests: ['test/signing/token-'] },
+  {
+    name: 'chromium',
+    command: 'chromium',
+    tests: ['test/integration/browser/', 'test/integration/certificate-', 'test/integration/portal-'],
+  },
+  {
+    name: 'libnss3-tools',
+    command: 'certutil',
+    tests: ['test/integration/browser/', 'test/integration/certificate-'],
+  },
+  {
+    name: 'fonts-noto-cjk',
+    font: ':lang=ja',
+    tests: ['test/integration/browser/', 'test/integration/certificate-'],
+  },
 ]
 
 /** The packages whose command or font is not on this machine. */

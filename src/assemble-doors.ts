@@ -8,13 +8,16 @@ import type { AdmissionLimits } from './data-path/admission-limits.ts'
 import type { Door } from './data-path/door.ts'
 import { createDoorContexts, type DoorContexts } from './data-path/door-context.ts'
 import { normaliseHost } from './data-path/host-check.ts'
+import { LoginRules } from './data-path/login-rules.ts'
 import { OwnPages, ownPrefix } from './data-path/own-pages.ts'
+import { PasswordLogins } from './data-path/password-logins.ts'
 import { CertificateReader } from './data-path/presented-certificate.ts'
 import { createDateField } from './data-path/response-headers.ts'
 import { type Route, RouteTable } from './data-path/route-table.ts'
 import { UpstreamGroup } from './data-path/upstream-group.ts'
 import { pageHeaders } from './portal/page-style.ts'
 import { createPages } from './portal/pages.ts'
+import type { TrustState } from './trust/admit.ts'
 import { Freshness, type SharedFreshness } from './trust/freshness.ts'
 import type { LiveConnections } from './trust/live-connections.ts'
 import type { RevocationIndex } from './trust/revocation-index.ts'
@@ -119,22 +122,25 @@ type DoorParts = Pick<
 >
 
 function sharedParts(config: GatewayConfig, parts: WorkerParts, previous: DoorSet | undefined): SharedParts {
-  const { limits, institution, timeZone, http, identity } = config
+  const { limits, institution, timeZone, http } = config
   const { clock, accessLog, audit, batch, deadlines, directory, isDraining, metrics, upgrades } = parts
+  const trust = {
+    clock,
+    index: parts.index,
+    freshness: new Freshness(parts.freshness, { clock, ...config.revocation }),
+    live: parts.live,
+    directory: config.directory !== 'none',
+    mustBeRegistered: config.certificates.mustBeRegistered,
+  }
   return {
     ...{ clock, accessLog, audit, batch, deadlines, directory, isDraining, limits, metrics, upgrades },
     nextConnectionId: parts.nextConnectionId,
     nextRequestIds: parts.nextRequestIds,
     headLimits: { ...limits, knownMethods: new Set([...usualMethods, ...http.extraMethods]) },
-    trust: {
-      clock,
-      index: parts.index,
-      freshness: new Freshness(parts.freshness, { clock, ...config.revocation }),
-      live: parts.live,
-      directory: config.directory !== 'none',
-      mustBeRegistered: config.certificates.mustBeRegistered,
-    },
-    services: servicesOf(identity, parts, previous),
+    trust,
+    recordsSeen: directory !== undefined && config.certificates.recordSeen && !config.certificates.mustBeRegistered,
+    services: servicesOf(config, parts, previous),
+    passwordLogins: passwordLoginsOf(config, parts, trust),
     pages: createPages(institution, { timeZone }),
     pageFields: pageHeaders.flat(),
     trustedForwarders: blockList(http.trustedForwarders),
@@ -147,13 +153,25 @@ function sharedParts(config: GatewayConfig, parts: WorkerParts, previous: DoorSe
 
 /** The same object while they are the same: what was prepared of them for each client stands. */
 function servicesOf(
-  { renewalDueDays }: GatewayConfig['identity'],
+  { identity: { renewalDueDays }, timeZone }: GatewayConfig,
   { clock, signer, sealer }: WorkerParts,
   previous: DoorSet | undefined,
 ): Door['services'] {
   const [former] = previous?.doors.values() ?? []
   const known = former?.door.services
-  return known?.renewalDueDays === renewalDueDays ? known : { clock, renewalDueDays, signer, sealer }
+  return known?.renewalDueDays === renewalDueDays ? known : { clock, renewalDueDays, timeZone, signer, sealer }
+}
+
+/** Undefined: logins with ID and password are the application's affair. */
+function passwordLoginsOf(
+  { doors, http }: GatewayConfig,
+  { sealer }: WorkerParts,
+  trust: TrustState,
+): PasswordLogins | undefined {
+  const { loginRequests = [], insecurePassUnknownLoginIds = false } = doors.public ?? {}
+  if (loginRequests.length === 0) return undefined
+  const rules = new LoginRules(loginRequests, http)
+  return new PasswordLogins({ rules, passUnknown: insecurePassUnknownLoginIds, sealer, trust })
 }
 
 function doorParts(
@@ -229,7 +247,8 @@ function routesOf(
       assert(upstream !== undefined, `route ${route.name} has its upstream`)
       const limits = { ...shared.limits, ...route, upstreamConnectTimeoutMs: upstream.connectTimeoutMs }
       const { headLimits, hsts, date, clock } = shared
-      const exchanges = { ...{ upstream, limits, headLimits, hsts, date, clock }, route: route.name }
+      const outlivesCut = route.outlivesCut === true
+      const exchanges = { ...{ upstream, limits, headLimits, hsts, date, clock, outlivesCut }, route: route.name }
       return {
         kind: 'route',
         name: route.name,

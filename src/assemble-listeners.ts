@@ -1,5 +1,6 @@
 import { type AdminDoor, startAdminDoor } from './admin/admin-door.ts'
 import type { ListenerStarts } from './assemble-holdings.ts'
+import type { Notices } from './assemble-notices.ts'
 import type { DataWorkerPool } from './assemble-pool.ts'
 import type { ConfigInForce } from './assemble-reload.ts'
 import { assert } from './base/assert.ts'
@@ -28,6 +29,7 @@ export type ListenerParts = {
   /** At most so many, oldest first. */
   readonly connections: (max: number) => Promise<readonly ConnectionSummary[]>
   readonly lifecycle: LifecyclePorts
+  readonly notices: Pick<Notices, 'ports'>
   readonly pool: DataWorkerPool
   readonly follower: Follower
   readonly reports: GatewayReports
@@ -59,9 +61,11 @@ export function createListenerStarts(parts: ListenerParts): ListenerStarts {
         handles,
         clock: systemClock,
         log,
+        counter: { institution: () => inForce.config.institution, timeZone: () => inForce.config.timeZone },
         requestEnded: (route, status) => metrics.control.adminRequestEnded(route, status),
         services: {
           lifecycle: parts.lifecycle,
+          notices: parts.notices.ports,
           connections: parts.connections,
           get connectionsListMax() {
             return inForce.config.limits.liveConnectionsListMax

@@ -16,6 +16,7 @@ import { type AuditEvent, describeRefusal, describeUnknownOutcome, gatewayActor 
 import type { Log } from './observe/log.ts'
 import type { Metrics } from './observe/metrics-page.ts'
 import type { SocketSource } from './supervise/socket-source.ts'
+import type { CertificateSighting, CertificateUse } from './trust/directory-answer.ts'
 import type { SharedFreshness } from './trust/freshness.ts'
 import type { SharedIndex } from './trust/revocation-index.ts'
 import type { DoorSocket } from './trust/worker-messages.ts'
@@ -35,6 +36,12 @@ export type PoolParts = {
   readonly index: SharedIndex
   readonly freshness: SharedFreshness
   readonly sockets: SocketSource
+  /** Told of first uses and sightings of certificates, and of refused requests. */
+  readonly life: {
+    noteUse(use: CertificateUse): Promise<void>
+    noteSightings(sightings: readonly CertificateSighting[]): void
+    noteRefusal(refusal: RefusalRecord): void
+  }
   /** What the active checks say now. */
   readonly targetHealth: () => readonly TargetHealth[]
   /** Workers that end now were meant to. */
@@ -53,9 +60,12 @@ export async function createPool(parts: PoolParts): Promise<{ pool: DataWorkerPo
     sockets: () => takeDoorSockets(config, parts.sockets),
     startOf,
     answer: parts.lookUp,
+    noteUse: (use) => parts.life.noteUse(use),
+    noteSightings: (sightings) => parts.life.noteSightings(sightings),
     audit: (notes, dropped) => {
       for (const note of notes) {
         parts.audit.record(note.kind === 'refused' ? describeRefusal(note.record) : describeUnknownOutcome(note.record))
+        if (note.kind === 'refused') parts.life.noteRefusal(note.record)
       }
       if (dropped === 0) return
       parts.audit.record({ event: 'audit_records_dropped', actor: gatewayActor, detail: { records: dropped } })

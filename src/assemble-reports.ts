@@ -1,3 +1,4 @@
+import { counterLabel } from './admin/counter/counter-door.ts'
 import { adminRoutes } from './admin/routes.ts'
 import type { DataWorkerPool } from './assemble-pool.ts'
 import type { ConfigInForce } from './assemble-reload.ts'
@@ -104,7 +105,7 @@ export function describeFollowing(status: FollowerStatus): ReadinessCheck[] {
 /** Names of series that stand in no configuration. */
 export function nameBesideConfig(version: string) {
   return {
-    adminRoutes: [...new Set(adminRoutes.map(({ path }) => path))],
+    adminRoutes: [...new Set([...adminRoutes.map(({ path }) => path), counterLabel])],
     build: { version, node: process.versions.node, openssl: process.versions.openssl ?? '' },
   }
 }

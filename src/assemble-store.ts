@@ -40,6 +40,8 @@ export type OpenedStore = {
   readonly values: SharedValues
   /** Positive knowledge for `admit()`: of the copy here, where the store is elsewhere. */
   lookUp(loginId: string, key: CertificateKey): Promise<DirectoryAnswer>
+  /** Certificates of a login ID as the copy here has them; none where the store itself is a file here. */
+  readonly knownHere: (loginId: string) => ReturnType<DirectoryReplica['certificatesOf']>
   close(): Promise<void>
 }
 
@@ -60,6 +62,7 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
     keeping: archive && { archive, replica: undefined, snapshotMs: snapshotMsOf(config) },
     values,
     lookUp: (loginId, key) => store.lookUp(loginId, key),
+    knownHere: () => [],
     close: () => store.close(),
   }
 }
@@ -118,6 +121,7 @@ async function openRedis(
     keeping: { archive: openArchive(options), replica, snapshotMs: snapshotMsOf(config), ...(former && { former }) },
     values,
     lookUp: (loginId, key) => lookUp(loginId, key, { store, replica }),
+    knownHere: (loginId) => replica?.certificatesOf(loginId) ?? [],
     close: async () => {
       values.close()
       replica?.close()

@@ -20,7 +20,7 @@ import { createAccessLog } from './observe/access-log.ts'
 import { watchLoopDelay } from './observe/loop-delay.ts'
 import { createWorkerMetrics, type WorkerMetrics } from './observe/worker-metrics.ts'
 import { adoptSocket } from './supervise/socket-handle.ts'
-import type { DirectoryAnswer } from './trust/directory-answer.ts'
+import type { CertificateUse, DirectoryAnswer } from './trust/directory-answer.ts'
 import type { SharedFreshness } from './trust/freshness.ts'
 import { LiveConnections, summarise } from './trust/live-connections.ts'
 import { RevocationIndex, type SharedIndex } from './trust/revocation-index.ts'
@@ -53,6 +53,9 @@ export type WorkerReload = Pick<WorkerStart, 'config' | 'metricLayout' | 'metric
 
 type Message = WorkerMessage<RefusalRecord, UnknownOutcome>
 
+/** How often the control thread is told which certificates were seen. Unit: milliseconds. */
+const sightingsMs = 1_000
+
 /** One data worker: its doors, its upstream connections, its live connections. */
 class DataWorker {
   readonly #start: WorkerStart
@@ -66,6 +69,7 @@ class DataWorker {
   readonly #directory: DirectoryClient | undefined
   readonly #signer: AssertionSigner | undefined
   readonly #asked = new Map<number, (answer: DirectoryAnswer | 'unavailable') => void>()
+  readonly #usesTold = new Map<number, () => void>()
   #questions = 0
   #connections = 0
   #draining = false
@@ -82,7 +86,13 @@ class DataWorker {
     this.#start = start
     this.#port = port
     const { config } = start
-    this.#directory = config.directory === 'none' ? undefined : new DirectoryClient((question) => this.#ask(question))
+    this.#directory =
+      config.directory === 'none'
+        ? undefined
+        : new DirectoryClient(
+            (question) => this.#ask(question),
+            (use) => this.#tellUse(use),
+          )
     const { assertion } = config.identity
     this.#signer = assertion && new AssertionSigner(assertion, systemClock)
     this.#metrics = createWorkerMetrics(start.metricLayout, start.metricBuffer)
@@ -97,6 +107,7 @@ class DataWorker {
     this.#current = createDoorSet(config, this.#parts, { checkedAtMs, previous: undefined })
     for (const [name, { door, contexts }] of this.#current.doors)
       this.#listeners.set(name, new DoorListener(door, contexts))
+    setInterval(() => this.#tellSightings(), sightingsMs).unref()
     this.#send({ type: 'ready' })
   }
 
@@ -193,6 +204,11 @@ class DataWorker {
       this.#asked.delete(message.id)
       return
     }
+    if (message.type === 'use_noted') {
+      this.#usesTold.get(message.id)?.()
+      this.#usesTold.delete(message.id)
+      return
+    }
     const { id, call } = message
     this.#call(call).then(
       (value) => this.#send({ type: 'done', id, value }),
@@ -274,6 +290,19 @@ class DataWorker {
       })
       this.#send({ type: 'ask', id, ...question })
     })
+  }
+
+  #tellUse(use: CertificateUse): Promise<void> {
+    const id = ++this.#questions
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#usesTold.set(id, resolve)
+    this.#send({ type: 'use', id, use })
+    return promise
+  }
+
+  #tellSightings(): void {
+    const sightings = this.#directory?.takeSightings() ?? []
+    if (sightings.length > 0) this.#send({ type: 'seen', sightings })
   }
 
   #send(message: Message): void {

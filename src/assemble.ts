@@ -1,9 +1,11 @@
 import type { AdminDoor } from './admin/admin-door.ts'
+import { answerQuestion, type ConnectionQuestion } from './assemble-connections.ts'
 import { createFollower, createTrustMemory, seedIfPossible } from './assemble-follower.ts'
 import { Holdings } from './assemble-holdings.ts'
-import { createLifecyclePorts } from './assemble-lifecycle.ts'
+import { CertificateLife, type LifeParts } from './assemble-life.ts'
 import { createListenerStarts } from './assemble-listeners.ts'
 import { createPool, type DataWorkerPool } from './assemble-pool.ts'
+import { createPortalPlace, type PortalPlace } from './assemble-portal.ts'
 import { ConfigInForce, type ConfigSource, ConfigWatch, createReloader } from './assemble-reload.ts'
 import { createRefresh, describeFollowing, nameBesideConfig } from './assemble-reports.ts'
 import { type OpenedStore, openStore } from './assemble-store.ts'
@@ -50,14 +52,11 @@ export type GatewayOptions = {
   readonly sendAudit?: (records: readonly AuditEvent[], dropped: number) => void
   /** Puts a question to gateway processes of the same state folder that are draining. */
   readonly askRetiring?: (question: ConnectionQuestion) => Promise<readonly unknown[]>
+  /** Of the process, for the libraries of a signing token. Default: nothing. */
+  readonly env?: Readonly<Record<string, string | undefined>>
   /** The process that people end to end this one; default this process. */
   readonly holderPid?: number
 }
-
-/** Which connections: those of a login ID, or the oldest ones. */
-export type ConnectionQuestion =
-  | { readonly kind: 'login_id'; readonly loginId: string }
-  | { readonly kind: 'oldest'; readonly max: number }
 
 /** A running gateway. */
 export type Gateway = {
@@ -98,7 +97,10 @@ type Undo = (() => void | Promise<void>)[]
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const undo: Undo = []
   try {
-    return await new Assembly(options, undo).start()
+    const place = createPortalPlace(options.config)
+    const { config, source } = options
+    const extended = { ...options, config: place.extend(config), source: place.extendSource(source) }
+    return await new Assembly(extended, { undo, place }).start()
   } catch (error) {
     await undoAll(undo)
     throw error
@@ -118,12 +120,15 @@ class Assembly {
   readonly #inForce: ConfigInForce
   readonly #watch: ConfigWatch
   readonly #audit = new AuditOutlet<AuditEvent>()
+  readonly #life = new CertificateLife()
+  readonly #place: PortalPlace
   #adminDoor: AdminDoor | undefined
   #follower: Follower | undefined
   #draining = false
 
-  constructor(options: GatewayOptions, undo: Undo) {
+  constructor(options: GatewayOptions, { undo, place }: { undo: Undo; place: PortalPlace }) {
     this.#options = options
+    this.#place = place
     this.#undo = undo
     this.#memory = createTrustMemory(options.config)
     this.#inForce = new ConfigInForce(options.config, systemClock.nowMs())
@@ -157,14 +162,7 @@ class Assembly {
     const reloader = this.#startReloads({ metrics, pool, health, holdings })
     const gateway = this.#gateway({ metrics, pool, holdings, reloader, follower })
     this.#reportTo({ metrics, follower, pool, reports })
-    const lifecycle = createLifecyclePorts({
-      inForce: this.#inForce,
-      pool,
-      store,
-      publisher,
-      connectionsOf: (loginId) => this.#connections({ kind: 'login_id', loginId }, pool),
-      audit: (event) => audit.record(event),
-    })
+    const life = await this.#startLife({ opened, metrics, follower, publisher, pool })
     this.#undo.push(() => holdings.closeListeners())
     await holdings.openListeners(
       createListenerStarts({
@@ -174,7 +172,7 @@ class Assembly {
         metrics,
         readiness: gateway.readiness,
         connections: (max) => this.#connections({ kind: 'oldest', max }, pool),
-        lifecycle,
+        ...life,
         pool,
         follower,
         reports,
@@ -198,6 +196,21 @@ class Assembly {
     return gateway
   }
 
+  async #startLife(parts: Pick<LifeParts, 'opened' | 'metrics' | 'follower' | 'publisher' | 'pool'>) {
+    const { log, env = {} } = this.#options
+    const life = await this.#life.start({
+      ...parts,
+      inForce: this.#inForce,
+      place: this.#place,
+      log,
+      env,
+      connectionsOf: (loginId) => this.#connections({ kind: 'login_id', loginId }, parts.pool),
+      audit: (event) => this.#audit.record(event),
+    })
+    this.#undo.push(() => life.close())
+    return life
+  }
+
   async #createPool(parts: { opened: OpenedStore; metrics: Metrics; targetHealth: () => readonly TargetHealth[] }) {
     const { opened, ...others } = parts
     const { pool, close } = await createPool({
@@ -206,6 +219,7 @@ class Assembly {
       log: this.#options.log,
       store: opened.values,
       lookUp: opened.lookUp,
+      life: this.#life,
       audit: this.#audit,
       index: this.#memory.index.shared,
       freshness: this.#sharedFreshness,
@@ -373,10 +387,6 @@ class Assembly {
     ]
     return { ready: checks.every(({ ok, fatal }) => ok || !fatal), checks }
   }
-}
-
-function answerQuestion(question: ConnectionQuestion, pool: DataWorkerPool): Promise<readonly ConnectionSummary[]> {
-  return question.kind === 'oldest' ? pool.connections(question.max) : pool.connectionsOf(question.loginId)
 }
 
 /** Resolves when the promise does, or after the time, whichever comes first. Unit: milliseconds. */

@@ -55,6 +55,7 @@ async function run(link: SupervisorLink): Promise<void> {
     beforeDoors: () => link.prepared(),
     sendAudit: (records, dropped) => link.sendAudit(records, dropped),
     askRetiring: (question) => link.askRetiring(question),
+    env: process.env,
     holderPid: process.ppid,
   })
   for (const { door, host, port } of gateway.addresses) log.info('door open', { door, host, port })

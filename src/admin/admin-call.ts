@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
+import type { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import { GatewayError } from '../base/errors.ts'
 import type { ReloadCause, ReloadResult } from '../control-path/reload.ts'
+import type { NoticePorts } from '../lifecycle/notice-run.ts'
 import type { Actor, LifecyclePorts } from '../lifecycle/ports.ts'
 import type { Inspection } from '../trust/inspect.ts'
 import type { ConnectionSummary } from '../trust/live-connections.ts'
@@ -12,6 +14,8 @@ import type { Operator, OperatorRole } from './operator.ts'
 /** What the admin API works on; given by the assembly. */
 export type AdminServices = {
   readonly lifecycle: LifecyclePorts
+  /** For what would go out. */
+  readonly notices: NoticePorts
   /** At most `max` live connections over all workers, oldest first. */
   connections(max: number): Promise<readonly ConnectionSummary[]>
   /** Most connections in one answer. */
@@ -37,7 +41,7 @@ export type AdminCall = {
 }
 
 export type AdminRoute = {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** `{…}` stands for one part of the path. Also the label of the route in metrics. */
   readonly path: string
   readonly roles: readonly OperatorRole[]
@@ -46,8 +50,24 @@ export type AdminRoute = {
    * come whole within 30 seconds.
    */
   readonly streams?: boolean
+  readonly docs: RouteDocs
   /** Resolves with what is sent as JSON, or with a `StreamedAnswer`. */
   handle(call: AdminCall, services: AdminServices): Promise<unknown>
+}
+
+/** What `GET /v1/openapi.json` says of a route beside its path and roles. */
+export type RouteDocs = {
+  readonly summary: string
+  /** Left out: it takes none. */
+  readonly query?: z.ZodObject
+  /** Of a JSON body, or of one line of an NDJSON body. */
+  readonly body?: z.ZodType
+  /** Media types of the body; default application/json where `body` stands, else it has none. */
+  readonly bodyTypes?: readonly string[]
+  /** Of the JSON, or of one line of it. Default: some object. */
+  readonly answer?: z.ZodType
+  /** Default application/json. */
+  readonly answerTypes?: readonly string[]
 }
 
 /** Who is on record for what the call changes. */

@@ -9,11 +9,15 @@ import { GatewayError } from '../base/errors.ts'
 import type { AdminDoorConfig, Listen } from '../config/gateway-config.ts'
 import type { ControlLog } from '../control-path/ports.ts'
 import type { AdminCall, AdminServices } from './admin-call.ts'
+import type { CounterAnswer, CounterCall, CounterServices } from './counter/counter-call.ts'
+import { answerCounter, counterFault, counterLabel, isCounterTarget } from './counter/counter-door.ts'
+import { sendPage } from './counter/send-page.ts'
 import { refuseCrossSite } from './cross-site.ts'
 import { discardRest } from './discard-rest.ts'
 import { type AdminCertificates, buildTls, type DoorTls } from './door-tls.ts'
 import { checkWindow, type Operator, type OperatorOpinion, readOperator, unauthenticated } from './operator.ts'
 import { type Problem, problemOf } from './problem.ts'
+import { requireRole } from './require-role.ts'
 import { findRoute } from './routes.ts'
 import { StreamedAnswer, sendStreamed, sendWhole } from './send-answer.ts'
 
@@ -21,6 +25,8 @@ export type AdminDoorOptions = AdminDoorConfig & {
   /** Bound sockets to listen on, in the order of `listen`, which the door closes. Default: it binds the addresses itself. */
   readonly handles?: readonly object[]
   readonly services: AdminServices
+  /** What the counter pages (取引店窓口) need beside. */
+  readonly counter: Omit<CounterServices, 'lifecycle'>
   readonly clock: Clock
   readonly log: ControlLog
   readonly timeouts?: AdminTimeouts
@@ -127,7 +133,9 @@ async function closeServer(server: Server): Promise<void> {
 }
 
 /** What is known of a request so far. */
-type Seen = { operator?: Operator; route?: string; readonly deadline: NodeJS.Timeout }
+type Seen = { operator?: Operator; route?: string; page?: CounterAnswer; readonly deadline: NodeJS.Timeout }
+
+type Asked = { readonly request: IncomingMessage; readonly requestId: string; readonly seen: Seen }
 
 /** What the listeners of the door share. */
 class Door {
@@ -166,7 +174,10 @@ class Door {
     let status = 200
     try {
       const result = await this.#handle(request, { requestId, seen })
-      if (result instanceof StreamedAnswer) {
+      if (seen.page !== undefined) {
+        status = seen.page.status
+        sendPage(response, seen.page, requestId)
+      } else if (result instanceof StreamedAnswer) {
         await sendStreamed(response, result, { requestId, idleMs: this.#patience.idleMs, failed })
       } else {
         sendWhole(response, { status, requestId, contentType: 'application/json', body: result })
@@ -176,7 +187,7 @@ class Door {
       status = problem.status
       // What is left of a refused body is not used: the connection ends with the answer.
       if (!request.complete) response.setHeader('Connection', 'close')
-      sendWhole(response, { status, requestId, contentType: 'application/problem+json', body: problem })
+      this.#sendProblem(response, problem, { request, requestId, seen })
     }
     this.#options.requestEnded?.(seen.route ?? 'none', status)
     await discardRest(request)
@@ -204,22 +215,42 @@ class Door {
     seen.operator = operator
     refuseCrossSite(request.headers)
     const { pathname, searchParams } = readTarget(request.url ?? '')
-    const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '')
+    if (isCounterTarget(pathname)) {
+      seen.route = counterLabel
+      seen.page = await answerCounter(this.#counterCall({ request, requestId, seen }), this.#counter)
+      return undefined
+    }
+    const method = methodOf(request)
     const { route, parameters } = findRoute(method, pathname)
     seen.route = route.path
-    const role = operator.roles.find((candidate) => route.roles.includes(candidate))
-    if (role === undefined) {
-      const roles = operator.roles.length === 0 ? 'none' : operator.roles.join(', ')
-      const needed = route.roles.join(' or ')
-      throw new GatewayError(
-        'admin_role_missing',
-        `Cannot let ${operator.name} do this, which takes the role ${needed}: current value is ${roles}`,
-      )
-    }
+    const role = requireRole(operator, route.roles)
     if (route.streams === true) clearTimeout(seen.deadline)
     const rights = { operator, role, requestId }
     const call: AdminCall = { request, query: searchParams, parameters, ...rights, patience: this.#patience }
     return await route.handle(call, this.#options.services)
+  }
+
+  /** Whoever asked for a page is told by one. */
+  #sendProblem(response: ServerResponse, problem: Problem, asked: Asked): void {
+    const { requestId } = asked
+    const { status } = problem
+    if (isCounterTarget(asked.request.url ?? '')) {
+      sendPage(response, counterFault(problem, this.#counterCall(asked), this.#counter), requestId)
+    } else {
+      sendWhole(response, { status, requestId, contentType: 'application/problem+json', body: problem })
+    }
+  }
+
+  #counterCall({ request, requestId, seen }: Asked): CounterCall {
+    const target = URL.parse(request.url ?? '', 'https://admin.invalid')
+    const { pathname = '', searchParams = new URLSearchParams() } = target ?? {}
+    const { operator } = seen
+    return { request, method: methodOf(request), path: pathname, query: searchParams, operator, requestId }
+  }
+
+  get #counter(): CounterServices {
+    const { counter, services } = this.#options
+    return { ...counter, lifecycle: services.lifecycle }
   }
 
   /** Throws `admin_unauthenticated`. */
@@ -270,6 +301,11 @@ function endConnection(request: IncomingMessage, response: ServerResponse): void
   const end = () => request.socket.destroy()
   if (response.writableFinished || response.destroyed) end()
   else response.once('finish', end).once('close', end)
+}
+
+/** HEAD counts as GET. */
+function methodOf({ method = '' }: IncomingMessage): string {
+  return method === 'HEAD' ? 'GET' : method
 }
 
 function readTarget(target: string): URL {

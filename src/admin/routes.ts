@@ -4,13 +4,30 @@ import { nameCertificate } from '../lifecycle/issuer-names.ts'
 import { pemBlocks } from '../x509/pem.ts'
 import type { AdminCall, AdminRoute, AdminServices } from './admin-call.ts'
 import { postBulkRevocations } from './bulk-revocations.ts'
+import { certificateRoutes } from './certificate-routes.ts'
+import { contractRoutes } from './contract-routes.ts'
+import { directoryRoutes } from './directory-routes.ts'
 import { listGateways } from './gateway-list.ts'
 import { describeStatus } from './gateway-status.ts'
+import { noticeRoutes } from './notice-routes.ts'
+import { describeOpenApi } from './openapi.ts'
 import { operatorRoles } from './operator.ts'
 import { readBody, readQuery } from './request-body.ts'
-import { connectionQuery, emptyQuery } from './request-schemas.ts'
+import {
+  bulkEntry,
+  bulkQuery,
+  connectionQuery,
+  emptyQuery,
+  restoreQuery,
+  revocationBody,
+  revocationQuery,
+  ruleBody,
+  ruleQuery,
+  withdrawQuery,
+} from './request-schemas.ts'
 import { deleteRevocation, listRevocations, postRevocations } from './revocation-routes.ts'
 import { deleteRule, listRules, postRule } from './rule-routes.ts'
+import { userRoutes } from './user-routes.ts'
 
 /** Answer of `POST /v1/reload`; a refusal is the problem `reload_refused`, with a line for each reason in its detail. */
 export type ReloadAnswer = Exclude<ReloadResult, { result: 'refused' }>
@@ -19,26 +36,123 @@ const readers = operatorRoles
 
 /** The whole admin API. */
 export const adminRoutes: readonly AdminRoute[] = [
-  { method: 'POST', path: '/v1/revocations', roles: ['security', 'branch'], handle: postRevocations },
-  { method: 'GET', path: '/v1/revocations', roles: readers, handle: listRevocations },
-  { method: 'DELETE', path: '/v1/revocations/{issuer}/{serial}', roles: ['security'], handle: deleteRevocation },
+  {
+    method: 'POST',
+    path: '/v1/revocations',
+    roles: ['security', 'branch'],
+    handle: postRevocations,
+    docs: {
+      summary: 'Revokes certificates, and all that login IDs had; branch by login ID alone',
+      body: revocationBody,
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/revocations',
+    roles: readers,
+    handle: listRevocations,
+    docs: { summary: 'Revocations in force, newest first', query: revocationQuery },
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/revocations/{issuer}/{serial}',
+    roles: ['security'],
+    handle: deleteRevocation,
+    docs: { summary: 'Takes a revocation back: a correction', query: restoreQuery },
+  },
   {
     method: 'POST',
     path: '/v1/revocations/bulk',
     roles: ['security'],
     streams: true,
     handle: postBulkRevocations,
+    docs: {
+      summary: 'Revokes what is sent line by line, and tells after each batch how far it is',
+      query: bulkQuery,
+      body: bulkEntry,
+      bodyTypes: ['application/x-ndjson'],
+      answerTypes: ['application/x-ndjson'],
+    },
   },
-  { method: 'GET', path: '/v1/revocation-rules', roles: readers, handle: listRules },
-  { method: 'POST', path: '/v1/revocation-rules', roles: ['security'], handle: postRule },
-  { method: 'DELETE', path: '/v1/revocation-rules/{ruleId}', roles: ['security'], handle: deleteRule },
-  { method: 'GET', path: '/v1/gateways', roles: readers, handle: showGateways },
-  { method: 'GET', path: '/v1/connections', roles: readers, handle: listConnections },
-  { method: 'GET', path: '/v1/issuers', roles: readers, handle: listIssuers },
-  { method: 'POST', path: '/v1/inspect', roles: readers, handle: inspectCertificate },
-  { method: 'GET', path: '/v1/status', roles: readers, handle: showStatus },
+  {
+    method: 'GET',
+    path: '/v1/revocation-rules',
+    roles: readers,
+    handle: listRules,
+    docs: { summary: 'Revocation rules in force, newest first', query: ruleQuery },
+  },
+  {
+    method: 'POST',
+    path: '/v1/revocation-rules',
+    roles: ['security'],
+    handle: postRule,
+    docs: { summary: 'Refuses all that a CA issued in a span of time', body: ruleBody },
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/revocation-rules/{ruleId}',
+    roles: ['security'],
+    handle: deleteRule,
+    docs: { summary: 'Takes a rule back: a correction', query: withdrawQuery },
+  },
+  ...contractRoutes,
+  ...userRoutes,
+  ...certificateRoutes,
+  ...noticeRoutes,
+  ...directoryRoutes,
+  {
+    method: 'GET',
+    path: '/v1/gateways',
+    roles: readers,
+    handle: showGateways,
+    docs: { summary: 'Every gateway of the store, and how far it is behind' },
+  },
+  {
+    method: 'GET',
+    path: '/v1/connections',
+    roles: readers,
+    handle: listConnections,
+    docs: { summary: 'Live connections of the certificate doors', query: connectionQuery },
+  },
+  {
+    method: 'GET',
+    path: '/v1/issuers',
+    roles: readers,
+    handle: listIssuers,
+    docs: { summary: 'The configured issuing CAs' },
+  },
+  {
+    method: 'POST',
+    path: '/v1/inspect',
+    roles: readers,
+    handle: inspectCertificate,
+    docs: {
+      summary: 'What each certificate door would say of a certificate (PEM or DER)',
+      bodyTypes: ['application/pem-certificate-chain', 'application/pkix-cert', 'application/octet-stream'],
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/status',
+    roles: readers,
+    handle: showStatus,
+    docs: { summary: 'State of the gateway that answers' },
+  },
   // Issuers and what a certificate must look like stand in the configuration: whoever puts it in force decides on trust.
-  { method: 'POST', path: '/v1/reload', roles: ['security'], handle: postReload },
+  {
+    method: 'POST',
+    path: '/v1/reload',
+    roles: ['security'],
+    handle: postReload,
+    docs: { summary: 'Puts the configuration as it is on disk in force' },
+  },
+  {
+    method: 'GET',
+    path: '/v1/openapi.json',
+    roles: readers,
+    handle: showOpenApi,
+    docs: { summary: 'This document: OpenAPI 3.1' },
+  },
 ]
 
 /** Throws `admin_not_found`, naming the methods of the path if only the method is wrong. */
@@ -116,6 +230,11 @@ async function inspectCertificate(call: AdminCall, services: AdminServices): Pro
 async function showStatus(call: AdminCall, { status }: AdminServices): Promise<unknown> {
   readQuery(call.query, emptyQuery)
   return describeStatus(status)
+}
+
+async function showOpenApi(call: AdminCall, { status }: AdminServices): Promise<unknown> {
+  readQuery(call.query, emptyQuery)
+  return describeOpenApi(adminRoutes, status.versions.sekisho)
 }
 
 async function showGateways(call: AdminCall, { lifecycle, status }: AdminServices): Promise<unknown> {

@@ -2,15 +2,29 @@ import type { ServerResponse } from 'node:http'
 import { GatewayError } from '../base/errors.ts'
 import type { Problem } from './problem.ts'
 
-/** An answer that is told piece by piece while the work goes on: one JSON text a line (application/x-ndjson). */
+/** How a `StreamedAnswer` is written. */
+export type StreamFormat = { readonly contentType: string; textOf(item: unknown): string }
+
+const ndjson: StreamFormat = { contentType: 'application/x-ndjson', textOf: lineOf }
+
+/** An answer that is told piece by piece while the work goes on, by default one JSON text a line (application/x-ndjson). */
 export class StreamedAnswer {
   readonly items: AsyncGenerator<unknown, unknown>
-  /** What is told last when the work fails after the first item was told. */
-  readonly last: (problem: Problem) => unknown
+  /**
+   * What is told last when the work fails after the first item was told. Undefined: nothing can be told, and the connection ends before
+   * the answer does.
+   */
+  readonly last: ((problem: Problem) => unknown) | undefined
+  readonly format: StreamFormat
 
-  constructor(items: AsyncGenerator<unknown, unknown>, last: (problem: Problem) => unknown) {
+  constructor(
+    items: AsyncGenerator<unknown, unknown>,
+    last: ((problem: Problem) => unknown) | undefined,
+    format: StreamFormat = ndjson,
+  ) {
     this.items = items
     this.last = last
+    this.format = format
   }
 }
 
@@ -35,31 +49,32 @@ export async function sendStreamed(
 ): Promise<void> {
   const { requestId, idleMs, failed } = options
   let next = await answer.items.next()
-  response.writeHead(200, headersOf({ status: 200, requestId, contentType: 'application/x-ndjson' }))
+  response.writeHead(200, headersOf({ status: 200, requestId, contentType: answer.format.contentType }))
   try {
     while (next.done !== true) {
-      await sendItem(response, next.value, idleMs)
+      await sendText(response, answer.format.textOf(next.value), idleMs)
       next = await answer.items.next()
     }
   } catch (error) {
     const problem = failed(error)
-    if (!response.destroyed) response.write(lineOf(answer.last(problem)))
+    if (answer.last === undefined) response.destroy()
+    else if (!response.destroyed) response.write(answer.format.textOf(answer.last(problem)))
     await answer.items.return(undefined)
   }
 }
 
-async function sendItem(response: ServerResponse, item: unknown, idleMs: number): Promise<void> {
+async function sendText(response: ServerResponse, text: string, idleMs: number): Promise<void> {
   if (response.destroyed) throw gone('the client has gone away')
-  if (response.write(lineOf(item))) return
-  const { promise, resolve } = Promise.withResolvers<'drain' | 'close' | 'idle'>()
-  const onDrain = () => resolve('drain')
+  const { promise, resolve } = Promise.withResolvers<'written' | 'close' | 'idle'>()
+  // Not by 'drain': Node may never say it where a text that is not ASCII was written.
+  if (response.write(Buffer.from(text), () => resolve('written'))) return
   const onClose = () => resolve('close')
   const timer = setTimeout(() => resolve('idle'), idleMs)
-  response.on('drain', onDrain).on('close', onClose)
+  response.on('close', onClose)
   const end = await promise
-  response.off('drain', onDrain).off('close', onClose)
+  response.off('close', onClose)
   clearTimeout(timer)
-  if (end === 'drain') return
+  if (end === 'written') return
   response.destroy()
   throw gone(end === 'idle' ? `the client reads nothing for ${idleMs / 1_000} seconds` : 'the client has gone away')
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { type RequestOptions, request as startRequest } from 'node:https'
 import { AdminStream, type AdminStreamOptions } from './admin-stream.ts'
 import { CommandError, exitCodes } from './command-context.ts'
@@ -12,7 +13,7 @@ export type AdminAccess = {
 }
 
 export type AdminRequest = {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Path and query. */
   readonly path: string
   readonly json?: unknown
@@ -20,6 +21,11 @@ export type AdminRequest = {
   readonly bytes?: Uint8Array
   /** Longest wait for the answer. Unit: milliseconds. Default 60 000. */
   readonly timeoutMs?: number
+}
+
+type StreamOptions = Pick<AdminStreamOptions, 'answerWithinMs' | 'stillThereMs'> & {
+  /** Of the lines that are sent. Default application/x-ndjson. */
+  readonly contentType?: string
 }
 
 const timeoutMsDefault = 60_000
@@ -53,8 +59,8 @@ export class AdminClient {
   }
 
   /** Opens `POST` of a body that is sent line by line, and answered line by line meanwhile. */
-  stream(path: string, options: Pick<AdminStreamOptions, 'answerWithinMs' | 'stillThereMs'>): AdminStream {
-    const headers = { Accept: 'application/x-ndjson, application/json', 'Content-Type': 'application/x-ndjson' }
+  stream(path: string, { contentType = 'application/x-ndjson', ...options }: StreamOptions): AdminStream {
+    const headers = { Accept: 'application/x-ndjson, application/json', 'Content-Type': contentType }
     const request = startRequest(new URL(path, this.#url), { ...this.#options, method: 'POST', headers })
     return new AdminStream(request, {
       ...options,
@@ -63,6 +69,27 @@ export class AdminClient {
         readAnswer(body, { status, url: this.#url })
       },
     })
+  }
+
+  /** Gives what `GET` answers to the sink, piece by piece. Throws CommandError; what came before must not be used then. */
+  async download(path: string, sink: (bytes: Uint8Array) => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+    const request = startRequest(new URL(path, this.#url), { ...this.#options, method: 'GET' }, resolve)
+    request.setTimeout(timeoutMsDefault, () => request.destroy(new Error('nothing came for a minute')))
+    request.on('error', reject)
+    request.end()
+    try {
+      const response = await promise
+      const refusal: Buffer[] = []
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        if (response.statusCode === 200) sink(chunk)
+        else refusal.push(chunk)
+      }
+      if (response.statusCode === 200) return
+      readAnswer(Buffer.concat(refusal).toString(), { status: response.statusCode ?? 0, url: this.#url })
+    } catch (cause) {
+      throw cause instanceof CommandError ? cause : unreachable(this.#url, cause)
+    }
   }
 
   #exchange({

@@ -59,11 +59,10 @@ export class AdminStream {
     if (this.#ended) return
     this.#stillThere.refresh()
     this.#expectAnswer()
-    if (this.#request.write(lines)) return
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#request.once('drain', resolve)
+    // Not by 'drain': Node may never say it where a text that is not ASCII was written.
+    if (this.#request.write(Buffer.from(lines), () => resolve())) return
     await Promise.race([promise, this.#broken.promise.catch(() => {})])
-    this.#request.off('drain', resolve)
   }
 
   /** Everything is sent. */

@@ -7,6 +7,8 @@ export type CommandContext = {
   writeError(text: string): void
   /** Standard input; default none. */
   readonly input?: CommandInput
+  /** Asks at the terminal for what must not be seen; undefined: there is no terminal. */
+  readonly askSecret?: ((question: string) => Promise<string>) | undefined
   /** Width of the terminal that errors are written to; undefined where it is none. Default none. */
   errorColumns?(): number | undefined
 }

@@ -1,3 +1,4 @@
+import { splitCsvRecord } from '../base/csv-record.ts'
 import { CommandError } from './command-context.ts'
 import { type EntryParser, entryLengthMax, type ParsedEntry } from './entry-parser.ts'
 
@@ -13,7 +14,7 @@ const columns: Readonly<Record<string, 'issuer' | 'serial' | 'loginId' | 'reason
 
 /** Whether this line is a header: names of columns, `serial` or `loginId` among them. */
 export function isCsvHeader(text: string): boolean {
-  const names = (splitRecord(text) ?? []).map(columnOf)
+  const names = (splitCsvRecord(text) ?? []).map(columnOf)
   return names.includes('serial') || names.includes('loginId')
 }
 
@@ -54,7 +55,7 @@ export class CsvParser implements EntryParser {
   }
 
   #read(record: string, line: number): ParsedEntry | undefined {
-    const fields = splitRecord(record)
+    const fields = splitCsvRecord(record)
     if (this.#header === undefined) {
       this.#header = readHeader(fields, { line, issuer: this.#issuer })
       return undefined
@@ -111,20 +112,6 @@ function hasOpenQuote(text: string): boolean {
   let quotes = 0
   for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) quotes++
   return quotes % 2 === 1
-}
-
-/** Undefined where quotes stand in the middle of a field. */
-function splitRecord(record: string): string[] | undefined {
-  const fields: string[] = []
-  const field = /\s*"((?:[^"]|"")*)"\s*(,|$)|([^",]*)(,|$)/y
-  for (let ended = false; !ended; ) {
-    const match = field.exec(record)
-    if (match === null) return undefined
-    const [, quoted, afterQuoted, plain = '', afterPlain] = match
-    fields.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'))
-    ended = (afterQuoted ?? afterPlain) !== ','
-  }
-  return field.lastIndex === 0 || field.lastIndex === record.length ? fields : undefined
 }
 
 function rejected(line: number, record: string, problem: string): ParsedEntry {

@@ -2,25 +2,37 @@ import { join } from 'node:path'
 import { CommandError, exitCodes } from './command-context.ts'
 
 const adminPort = 9_443
+const publicPort = 8_442
+const certificatePort = 8_443
 const offsetMax = 50_000
 
-/** Where the demo of this clone has its admin door and files (`SEKISHO_PORT_OFFSET` shifts it). */
+/** Where the demo of this clone has its doors and files (`SEKISHO_PORT_OFFSET` shifts it). */
 export type DemoPlace = {
   readonly adminUrl: string
+  readonly publicUrl: string
+  readonly certificateUrl: string
   readonly cert: string
   readonly key: string
   readonly ca: string
   readonly stateFolder: string
+  /** Files of the operator who has this role. */
+  operatorOf(role: string): { readonly cert: string; readonly key: string }
 }
 
 /** Throws CommandError for an offset that is none. */
 export function findDemo(context: { root: string; env: Readonly<Record<string, string | undefined>> }): DemoPlace {
   const offset = readOffset(context.env.SEKISHO_PORT_OFFSET)
   const certificates = join(context.root, 'certs', 'demo')
+  const operatorOf = (role: string) => ({
+    cert: join(certificates, 'operators', `${role}.pem`),
+    key: join(certificates, 'operators', `${role}.key`),
+  })
   return {
     adminUrl: `https://localhost:${adminPort + offset}`,
-    cert: join(certificates, 'operators', 'security.pem'),
-    key: join(certificates, 'operators', 'security.key'),
+    publicUrl: `https://localhost:${publicPort + offset}`,
+    certificateUrl: `https://localhost:${certificatePort + offset}`,
+    ...operatorOf('security'),
+    operatorOf,
     ca: join(certificates, 'root-ca.pem'),
     stateFolder: join(context.root, offset === 0 ? 'data' : `data-${offset}`),
   }

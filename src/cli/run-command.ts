@@ -1,23 +1,29 @@
 import { Command, CommanderError } from 'commander'
 import { GatewayError } from '../base/errors.ts'
 import { type AdminAccess, AdminClient } from './admin-client.ts'
+import { addCaCommands } from './ca-command.ts'
+import { addCertificateCommands } from './certificate-commands.ts'
 import { type CommandContext, CommandError, exitCodes } from './command-context.ts'
+import { addContractCommands } from './contract-commands.ts'
 import { findDemo } from './demo-place.ts'
+import { addEnrollCommand } from './enroll-command.ts'
 import { addGatewayCommands } from './gateway-commands.ts'
 import { addListCommands } from './list-commands.ts'
 import { addLocalCommands } from './local-commands.ts'
+import { addNoticeCommands } from './notice-commands.ts'
 import { addReloadCommand } from './reload-command.ts'
 import { addRestoreCommand } from './restore-command.ts'
 import { addRevokeCommand } from './revoke-command.ts'
 import { addRuleCommands } from './rule-commands.ts'
 import { addStatusCommands } from './status-commands.ts'
 import { printable } from './text-table.ts'
+import { addUserCommands } from './user-commands.ts'
 
 /** What every command gets beside its own options. */
 export type CommandTools = {
   readonly context: CommandContext
-  /** The admin door chosen by the global options. Throws CommandError. */
-  client(): AdminClient
+  /** The admin door chosen by the global options; `role`: whose certificate of the demo is the default. Throws CommandError. */
+  client(role?: 'branch'): AdminClient
   readonly json: () => boolean
   /** Prints the value with `--json`, the text otherwise. */
   print(value: unknown, text: string): void
@@ -37,9 +43,14 @@ Examples:
   sekisho restore --login-id user02 --reason "wrong user" --apply
   sekisho list --login-id user02                      revocations in force
   sekisho rules                                       what login IDs had and CAs issued that is refused as a whole
+  sekisho contracts switch acme --method certificate --form A-17 --reason "application form" --apply
+  sekisho users list --contract acme                  who holds what, and until when
+  sekisho users import users.csv                      lists what the file would change
+  sekisho notices --dry-run --date 2027-04-01         mails that would go out that day
   sekisho gateways                                    which gateways are behind
   sekisho inspect user02.pem                          what the door says of a certificate, step by step
   sekisho config check config/full.yaml
+  sekisho enroll --login-id user07                    a key and a certificate for a user of Linux or macOS
   sekisho reload                                      puts the configuration as it is on disk in force
 
 Inside a clone the running demo is found by itself (SEKISHO_PORT_OFFSET is honoured). Elsewhere:
@@ -53,7 +64,7 @@ export async function runCommand(args: readonly string[], context: CommandContex
   const json = () => program.opts<{ json?: boolean }>().json === true
   const tools: CommandTools = {
     context,
-    client: () => new AdminClient(chooseAccess(program, context)),
+    client: (role) => new AdminClient(chooseAccess(program, context, role)),
     json,
     print: (value, text) => context.write(json() ? `${JSON.stringify(value, null, 2)}\n` : text),
     setExitCode: (code) => {
@@ -73,7 +84,7 @@ function describeProgram(program: Command, tools: CommandTools): void {
   const { context } = tools
   program
     .description(
-      'Sekisho: the front door of certificate-mode login. revoke, restore and rules withdraw are dry runs unless --apply is given.',
+      'Sekisho: the front door of certificate-mode login. What changes something is a dry run unless --apply is given.',
     )
     .option('--admin <url>', 'admin door, https://host:port (default: the demo of this clone)')
     .option('--cert <file>', "operator certificate (default: the demo's security operator)")
@@ -86,20 +97,31 @@ function describeProgram(program: Command, tools: CommandTools): void {
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(sekisho --help shows every command)')
     .showSuggestionAfterError()
+  program.commandsGroup('Revocation:')
   addRevokeCommand(program, tools)
   addRestoreCommand(program, tools)
   addRuleCommands(program, tools)
   addListCommands(program, tools)
+  program.commandsGroup('Contracts, users and certificates:')
+  addContractCommands(program, tools)
+  addUserCommands(program, tools)
+  addCertificateCommands(program, tools)
+  addNoticeCommands(program, tools)
+  program.commandsGroup('Gateways:')
   addStatusCommands(program, tools)
-  addLocalCommands(program, tools)
   addReloadCommand(program, tools)
   addGatewayCommands(program, tools)
+  program.commandsGroup('On this machine:')
+  addLocalCommands(program, tools)
+  addEnrollCommand(program, tools)
+  addCaCommands(program, tools)
 }
 
-function chooseAccess(program: Command, context: CommandContext): AdminAccess {
+function chooseAccess(program: Command, context: CommandContext, role: 'branch' | undefined): AdminAccess {
   const { admin, cert, key, ca } = program.opts<{ admin?: string; cert?: string; key?: string; ca?: string }>()
   const demo = findDemo(context)
-  return { adminUrl: admin ?? demo.adminUrl, cert: cert ?? demo.cert, key: key ?? demo.key, ca: ca ?? demo.ca }
+  const operator = role === undefined ? demo : demo.operatorOf(role)
+  return { adminUrl: admin ?? demo.adminUrl, cert: cert ?? operator.cert, key: key ?? operator.key, ca: ca ?? demo.ca }
 }
 
 function explainFailure(error: unknown, { context, json }: CommandTools): number {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { askSecret } from './ask-secret.ts'
 import { runCommand } from './run-command.ts'
 
 // Whoever reads the output may stop early, as `head` does: what is left then goes nowhere.
@@ -15,6 +16,10 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   writeError: (text) => void process.stderr.write(text),
   get input() {
     return process.stdin
+  },
+  get askSecret() {
+    if (!process.stdin.isTTY) return undefined
+    return (question: string) => askSecret(question, process.stdin, (text) => void process.stderr.write(text))
   },
   errorColumns: () => (process.stderr.isTTY ? process.stderr.columns : undefined),
 })

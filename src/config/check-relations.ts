@@ -53,6 +53,38 @@ export function checkCertificates(
   return { ...certificates, mustBeRegistered: false }
 }
 
+/**
+ * Notes logins that are asked for without the directory that says whose they are, and paths that stand there twice. Warns where a
+ * switch to certificate mode would not reach everybody.
+ */
+export function checkLoginRequests(
+  { doors, directory, identity }: Pick<Partial<ConfigFile>, 'doors' | 'directory' | 'identity'>,
+  problems: ProblemList,
+): void {
+  const path = ['doors', 'public', 'loginRequests']
+  const { loginRequests = [], insecurePassUnknownLoginIds = false } = doors?.public ?? {}
+  if (insecurePassUnknownLoginIds) {
+    problems.warn(
+      'doors.public.insecurePassUnknownLoginIds is on: an application that does not compare login IDs octet by octet lets users of contracts in certificate mode in without a certificate',
+    )
+  }
+  if (loginRequests.length === 0) return
+  if (directory === 'none') {
+    const reason = 'directory is none, so that nobody knows whose contract is in which mode'
+    problems.add(path, { expected: 'an empty list, or left out', reason })
+  }
+  const paths = loginRequests.map((request) => request.path.toLowerCase())
+  for (const [index, written] of paths.entries()) {
+    if (paths.indexOf(written) < index)
+      problems.add([...path, index, 'path'], { expected: 'a path that stands there once, whatever its case' })
+  }
+  if (identity?.sealCookies.length === 0) {
+    problems.warn(
+      'doors.public.loginRequests without identity.sealCookies: sessions that a password has begun go on after their contract is switched to certificate mode',
+    )
+  }
+}
+
 /** Notes a sealing key that is not 32 bytes, and cookies named twice. */
 export function checkIdentity(identity: ConfigFile['identity'], problems: ProblemList): void {
   const key = identity.sealingKey

@@ -12,6 +12,10 @@ const changeable: ReadonlySet<string> = new Set([
   'upstreams',
   'routes',
   'certificates',
+  'issuing',
+  'passwords',
+  'portal',
+  'notices',
   'revocation',
   'identity.renewalDueDays',
   'http',
@@ -27,6 +31,8 @@ const changeable: ReadonlySet<string> = new Set([
   'doors.public.hostNames',
   'doors.public.serverCertificates',
   'doors.public.proxyProtocol',
+  'doors.public.loginRequests',
+  'doors.public.insecurePassUnknownLoginIds',
   'doors.admin.serverCertificates',
   'doors.admin.operatorIssuerPems',
 ])
@@ -34,6 +40,7 @@ const changeable: ReadonlySet<string> = new Set([
 /** Parts of those that are read once all the same: by the follower of the store, by the supervisor. */
 const fixedParts: ReadonlySet<string> = new Set([
   'limits.drainTimeoutMs',
+  'portal.requestsAtOnceMax',
   'limits.revocationEntriesMax',
   'revocation.connectedCheckMs',
   'revocation.backdatedSeconds',

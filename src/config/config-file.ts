@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { doorsFile } from './doors-file.ts'
 import { addressRanges, flag, pemFile, text, whole, wholeOrLeftOut } from './field.ts'
+import { issuingFile } from './issuing-file.ts'
 import { limitsFile } from './limits-file.ts'
+import { noticesFile } from './notices-file.ts'
+import { passwordsFile, portalFile } from './portal-file.ts'
 import { routesFile } from './routes-file.ts'
 import { storeFile } from './store-file.ts'
 import { upstreamsFile } from './upstreams-file.ts'
@@ -176,9 +179,21 @@ export const configFile = z.strictObject({
         'Whether a certificate must have been issued or recorded here; without a directory nothing can be, so it is then false',
       ),
       rsaBitsMin: whole([2_048, 16_384], 2_048, 'Smallest RSA key of a client certificate'),
+      recordSeen: flag(
+        true,
+        'Whether certificates made elsewhere are recorded for their login ID when they are first seen at a door, so that they are listed and revoked with it; only where they need not be registered',
+      ),
+      supersedeSeen: flag(
+        true,
+        'Whether the first use of such a certificate supersedes those of the login ID that began before it (R20)',
+      ),
     })
     .describe('What a client certificate must be.')
     .prefault({}),
+  issuing: issuingFile,
+  passwords: passwordsFile.prefault({}),
+  portal: portalFile.prefault({}),
+  notices: noticesFile.prefault({}),
   revocation: revocation.prefault({}),
   identity: identity.prefault({}),
   http: http.prefault({}),

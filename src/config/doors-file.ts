@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { addressRanges, flag, labelName, pemFile, text, whole } from './field.ts'
+import { loginRequestsFile, passUnknownFile } from './login-requests-file.ts'
 
 /** One address a door listens on; the port is 0 to 65535, 0 takes a free one. */
 export type Listen = { readonly host: string; readonly port: number }
@@ -114,6 +115,8 @@ const publicDoor = z
     hostNames,
     serverCertificates,
     proxyProtocol,
+    loginRequests: loginRequestsFile,
+    insecurePassUnknownLoginIds: passUnknownFile,
   })
   .describe('Asks for no certificate: login top page, password-mode users, help. Left out: no such door.')
 

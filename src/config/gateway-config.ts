@@ -4,10 +4,19 @@ import type { ConfigFile, Limits, Listen, LoginIdSource } from './config-file.ts
  * The configuration as the program uses it: parsed once, files read, frozen. Plain data, so that it can be handed to
  * worker threads. No other module reads the environment or configuration files.
  */
-export type GatewayConfig = Omit<ConfigFile, 'issuers' | 'doors' | 'upstreams' | 'routes' | 'store' | 'workers'> & {
+export type GatewayConfig = Omit<
+  ConfigFile,
+  'issuers' | 'doors' | 'upstreams' | 'routes' | 'store' | 'workers' | 'issuing' | 'passwords' | 'portal' | 'notices'
+> & {
   /** Data workers. Default: as many as cores this process may use. Range 1 to 256. */
   readonly workers: number
   readonly store: StoreConfig
+  /** Undefined: this gateway issues no certificates. */
+  readonly issuing: IssuingConfig | undefined
+  readonly passwords: PasswordsConfig
+  /** Undefined: no pages of its own, and no EST. */
+  readonly portal: PortalConfig | undefined
+  readonly notices: NoticesConfig
   readonly upstreams: readonly UpstreamConfig[]
   /** Never empty. In the order of the file; which one takes a request does not depend on it. */
   readonly routes: readonly RouteConfig[]
@@ -26,6 +35,65 @@ export type IssuerConfig = {
   /** The CAs above it, nearest first, up to the root. */
   readonly chainPems: readonly string[]
 }
+
+export type IssuingConfig = Omit<NonNullable<ConfigFile['issuing']>, 'signer'> & { readonly signer: SignerConfig }
+
+/** What signs: a key here (`keyPem` encrypted if and only if there is a password), a token, or another CA. */
+export type SignerConfig =
+  | { readonly kind: 'file'; readonly keyPem: string; readonly keyPassword: string | undefined }
+  | Extract<NonNullable<ConfigFile['issuing']>['signer'], { kind: 'pkcs11' }>
+  | ({
+      readonly kind: 'est'
+      readonly url: string
+      readonly username: string | undefined
+      readonly password: string | undefined
+      readonly timeoutMs: number
+    } & ServiceTlsConfig)
+
+/** How a service of others is known, and what is shown to it. */
+export type ServiceTlsConfig = {
+  /** The only CAs that are trusted for it. Undefined: it is spoken to without TLS. */
+  readonly caPem: string | undefined
+  /** The gateway's own client certificate, intermediates after it; undefined together with `keyPem`. */
+  readonly certificatePem: string | undefined
+  readonly keyPem: string | undefined
+}
+
+export type PasswordsConfig = Omit<ConfigFile['passwords'], 'verifier'> & { readonly verifier: VerifierConfig }
+
+/** Who knows the passwords: hashes in the directory, or the banking application. */
+export type VerifierConfig =
+  | { readonly kind: 'directory' }
+  | ({
+      readonly kind: 'http'
+      readonly url: string
+      readonly timeoutMs: number
+      readonly requestsAtOnceMax: number
+    } & ServiceTlsConfig)
+
+export type PortalConfig = Omit<ConfigFile['portal'], 'enabled' | 'publicAuthority' | 'certificateAuthority'> & {
+  /** host:port of the public door as users reach it. Undefined: as the door itself says. */
+  readonly publicAuthority: string | undefined
+  readonly certificateAuthority: string | undefined
+}
+
+export type NoticesConfig = Omit<ConfigFile['notices'], 'smtp' | 'outboxFolder' | 'from'> & {
+  /** Largest first. */
+  readonly days: readonly number[]
+  /** Empty where nothing is delivered. */
+  readonly from: string
+  /** Undefined: there are no mails. */
+  readonly delivery: MailDeliveryConfig | undefined
+}
+
+/** How mails leave: through a mail server, or into a folder (absolute path). */
+export type MailDeliveryConfig =
+  | (Omit<NonNullable<ConfigFile['notices']['smtp']>, 'ca'> & {
+      readonly kind: 'smtp'
+      /** The only CAs that are trusted for it. Undefined: those that Node knows. */
+      readonly caPem: string | undefined
+    })
+  | { readonly kind: 'folder'; readonly folder: string }
 
 export type ServerCertificateConfig = {
   /** Server certificate first, then its intermediates. */
@@ -55,6 +123,20 @@ export type PublicDoorConfig = {
   readonly hostNames: readonly string[]
   readonly serverCertificates: readonly ServerCertificateConfig[]
   readonly proxyProtocol: ProxyProtocolConfig | undefined
+  /** Logins with ID and password that the gateway judges; empty: none. Their paths differ, whatever the case. */
+  readonly loginRequests: readonly LoginRequestConfig[]
+  /** Whether login IDs that the directory does not know go to the application. */
+  readonly insecurePassUnknownLoginIds: boolean
+}
+
+/** Requests that log somebody in with ID and password. */
+export type LoginRequestConfig = {
+  /** `/`, or segments of unreserved characters without a slash at the end. */
+  readonly path: string
+  readonly loginIdField: string
+  /** Whether everything below the path is a login too. */
+  readonly includeBelow: boolean
+  readonly bodyBytesMax: number
 }
 
 /** Every connection of the door begins with a PROXY header, and only these addresses may open one. */
@@ -103,6 +185,8 @@ export type UpstreamTargetConfig = {
   readonly port: number
   /** Whether it speaks TLS. */
   readonly secure: boolean
+  /** A Unix socket to connect to, in place of host and port: the gateway's own pages. */
+  readonly socketPath?: string
 }
 
 export type UpstreamTlsConfig = {
@@ -149,6 +233,8 @@ export type RouteConfig = {
   readonly bodyIdleTimeoutMs: number
   readonly upstreamResponseTimeoutMs: number
   readonly webSocketIdleTimeoutMs: number
+  /** Only of the gateway's own page of revocation: its answer reaches the client whom it cuts (R15). */
+  readonly outlivesCut?: true
 }
 
 /** `embedded`: a file in the state folder. */

@@ -10,6 +10,7 @@ import {
   checkIdentity,
   checkInstitution,
   checkLimits,
+  checkLoginRequests,
   checkRevocation,
 } from './check-relations.ts'
 import { type ConfigFile, configFile, workersMax } from './config-file.ts'
@@ -19,7 +20,11 @@ import { nearestName } from './nearest-name.ts'
 import { noteIssues } from './note-issues.ts'
 import { type FieldPath, ProblemList } from './problem-list.ts'
 import { type ReadIssuers, readIssuers, readOperatorIssuers } from './read-issuers.ts'
+import { readIssuing } from './read-issuing.ts'
+import { readNotices } from './read-notices.ts'
+import { readPasswords } from './read-passwords.ts'
 import type { PemContext } from './read-pems.ts'
+import { readPortal } from './read-portal.ts'
 import { readRoutes } from './read-routes.ts'
 import { readServerCertificates } from './read-server-certificates.ts'
 import { readStore } from './read-store.ts'
@@ -132,8 +137,24 @@ function checkSections(sections: Partial<ConfigFile>, context: PemContext): Gate
     Object.hasOwn(sections, 'routes') && written && sections.upstreams && http && limits
       ? readRoutes(sections.routes, { doors: written, upstreams: sections.upstreams, http, limits }, problems)
       : undefined
+  const issuing = readIssuing(sections, read?.issuers, context)
+  const passwords = sections.passwords && readPasswords(sections.passwords, context)
+  const portal = sections.portal && doors && readPortal(sections.portal, { doors, directory, problems })
+  const notices = sections.notices && readNotices(sections.notices, directory, context)
   const store = Object.hasOwn(sections, 'store') ? readStore(sections.store, context) : undefined
-  if (!isComplete(sections) || !http || !rule || !read || !doors || !upstreams || !routes || !store) return undefined
+  if (
+    !isComplete(sections) ||
+    !http ||
+    !rule ||
+    !read ||
+    !doors ||
+    !upstreams ||
+    !routes ||
+    !store ||
+    !passwords ||
+    !notices
+  )
+    return undefined
   const accessFile = sections.accessLog.file
   return {
     ...sections,
@@ -144,6 +165,10 @@ function checkSections(sections: Partial<ConfigFile>, context: PemContext): Gate
     doors,
     upstreams,
     routes,
+    issuing,
+    passwords,
+    portal,
+    notices,
     store,
     stateFolder: resolve(context.folder, sections.stateFolder),
     accessLog: {
@@ -157,6 +182,7 @@ function checkSections(sections: Partial<ConfigFile>, context: PemContext): Gate
 function checkPlain(sections: Partial<ConfigFile>, problems: ProblemList): void {
   const { timeZone, auditLog } = sections
   if (sections.limits) checkLimits(sections.limits, problems)
+  checkLoginRequests(sections, problems)
   if (sections.revocation) checkRevocation(sections.revocation, problems)
   if (sections.identity) checkIdentity(sections.identity, problems)
   if (sections.institution) checkInstitution(sections.institution, problems)

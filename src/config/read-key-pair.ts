@@ -52,7 +52,7 @@ export function readKeyPair(
 function readKey(file: string, path: FieldPath, context: PemContext): KeyObject | undefined {
   const pem = readPemText(file, path, context)
   if (pem === undefined) return undefined
-  warnOfMode(file, path, context)
+  checkKeyMode(file, path, context)
   if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem)) {
     const reason = 'the key is encrypted: take off its password with openssl pkey and protect the file by its mode'
     context.problems.add(path, { expected: 'a PEM file with an unencrypted private key', reason })
@@ -67,7 +67,8 @@ function readKey(file: string, path: FieldPath, context: PemContext): KeyObject 
   }
 }
 
-function warnOfMode(file: string, path: FieldPath, context: PemContext): void {
+/** Warns of a key file that others on this machine may read. */
+export function checkKeyMode(file: string, path: FieldPath, context: PemContext): void {
   const mode = context.files.fileMode(resolve(context.folder, file))
   if (!isOpenToOthers(mode)) return
   context.problems.warn(

@@ -12,6 +12,9 @@ type UpstreamsContext = PemContext & {
   readonly workers: number
 }
 
+/** The gateway's own pages are behind the doors as an upstream of this name. */
+const reservedName = 'portal'
+
 /**
  * The upstreams with their addresses taken apart and their certificates read. Notes names and addresses used twice, addresses with
  * more than host and port, https:// without CAs to trust and CAs without https://, keys that do not fit, limits that contradict each
@@ -25,6 +28,7 @@ export function readUpstreams(section: ConfigFile['upstreams'], context: Upstrea
     const expected = 'an upstream name used once'
     if (first !== undefined)
       context.problems.add([...path, 'name'], { expected, reason: `${showPath(first)} has it too` })
+    else if (written.name === reservedName) context.problems.add([...path, 'name'], { reason: 'that name is reserved' })
     else names.set(written.name, [...path, 'name'])
     checkNumbers(written, path, context)
     const targets = readTargets(written, path, context)

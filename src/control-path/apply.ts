@@ -1,11 +1,11 @@
-import type { DenialReason } from '../trust/denial.ts'
+import type { CutReason } from '../trust/denial.ts'
 import { fingerprintOf } from '../trust/fingerprint.ts'
 import type { CertificateKey, CutSelector, DataWorkers, RecheckScope, RevocationRule, TrustEvent } from './ports.ts'
 import type { TrustMemory } from './trust-memory.ts'
 
 /** What the workers must still be told after the index has taken an event. */
 export type FollowUp = { readonly version: number } & (
-  | { readonly kind: 'cut'; readonly selector: CutSelector; readonly reason: DenialReason }
+  | { readonly kind: 'cut'; readonly selector: CutSelector; readonly reason: CutReason }
   | { readonly kind: 'recheck'; readonly scope: RecheckScope }
   | { readonly kind: 'directory'; readonly loginId: string }
 )
@@ -121,7 +121,9 @@ function takeLoginMethod(event: EventOf<'login_method'>, { index, loginMethods }
   const entry = fingerprintOf('password_mode', contractId)
   if (method === 'certificate') {
     index.remove(entry)
-    return undefined
+    // Nobody of it was let in with a password if it was not in password mode.
+    if (known?.value !== 'password') return undefined
+    return { version, kind: 'cut', selector: { by: 'passwordContract', contractId }, reason: 'login_method_mismatch' }
   }
   index.add(entry)
   const selector: CutSelector = { by: 'contract', contractId }

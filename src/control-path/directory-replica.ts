@@ -1,5 +1,13 @@
+import type { DirectoryRecord } from './directory-port.ts'
 import type { CertificateKey, DirectoryAnswer, TrustEvent } from './ports.ts'
-import type { DirectoryRecord, LogPosition } from './store-port.ts'
+import type { LogPosition } from './store-port.ts'
+
+/** What the copy knows of a certificate. */
+export type KnownCertificate = {
+  readonly key: CertificateKey
+  readonly notBeforeMs: number
+  readonly state: 'issued' | 'current' | 'superseded'
+}
 
 /**
  * This machine's copy of the directory of a store on other machines: answers lookups while the store is away, and gives back
@@ -38,5 +46,10 @@ export type DirectoryReplica = {
    * `store_unavailable` when the copy cannot be read, and before it was whole for the first time.
    */
   lookUp(loginId: string, key: CertificateKey): DirectoryAnswer
+  /**
+   * Every certificate recorded for the login ID, whatever became of it; empty where the copy cannot be read. For what must be done while
+   * the store is away.
+   */
+  certificatesOf(loginId: string): readonly KnownCertificate[]
   close(): void
 }

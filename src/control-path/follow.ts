@@ -142,6 +142,13 @@ export class Follower {
     await this.#applier.finishBeside(this.#applier.takeBeside([{ kind: 'revoked', version, keys, atMs }]))
   }
 
+  /** Puts certificates out of use here before the store is told that newer ones are in use (R20): it may be away. */
+  async supersedeBeside(keys: readonly CertificateKey[]): Promise<void> {
+    const version = this.highestVersion
+    const events = keys.map((key) => ({ kind: 'superseded', version, key }) as const)
+    await this.#applier.finishBeside(this.#applier.takeBeside(events))
+  }
+
   /** This process holds the state folder from now on: what it applies is written there. */
   ownArchive(): void {
     this.#applier.ownArchive()

@@ -1,9 +1,9 @@
-import type { DenialReason } from '../trust/denial.ts'
+import type { CutReason } from '../trust/denial.ts'
 import type { DirectoryAnswer, UserRole } from '../trust/directory-answer.ts'
 import type { ConnectionSummary, CutSelector, RecheckScope } from '../trust/live-connections.ts'
 import type { RevocationRule } from '../trust/revocation-rule.ts'
 import type { CertificateKey } from '../x509/certificate-key.ts'
-import type { Contract, NewCertificate, User } from './store-port.ts'
+import type { Contract, NewCertificate, User } from './directory-port.ts'
 
 /** RFC 5280 5.3.1 reason codes a revocation may carry, by their names there. */
 export const revocationReasons = [
@@ -19,7 +19,13 @@ export const revocationReasons = [
 export type RevocationReason = (typeof revocationReasons)[number]
 
 /** Who asked for a change and under which request. */
-export type Actor = { readonly name: string; readonly role: string; readonly requestId: string }
+export type Actor = {
+  /** Of an operator (default), or the login ID of a user. */
+  readonly kind?: 'operator' | 'user'
+  readonly name: string
+  readonly role: string
+  readonly requestId: string
+}
 
 /** A revocation as the store keeps it. */
 export type Revocation = {
@@ -36,7 +42,13 @@ export type Revocation = {
 export type DirectoryEntry =
   | { readonly type: 'contract'; readonly contract: Contract }
   | { readonly type: 'user'; readonly user: User }
-  | { readonly type: 'certificate'; readonly certificate: NewCertificate; readonly superseded: boolean }
+  | {
+      readonly type: 'certificate'
+      readonly certificate: NewCertificate
+      /** It was used, or recorded from elsewhere; left out by programs that knew no others. */
+      readonly used?: boolean
+      readonly superseded: boolean
+    }
 
 /** Certificates revoked together; never empty. `atMs`: when the store took it, by the store's clock. */
 type RevokedEvent = { readonly kind: 'revoked'; readonly keys: readonly CertificateKey[]; readonly atMs: number }
@@ -63,7 +75,7 @@ export type TrustEvent = { readonly version: number } & (
 /** What the control path and the admin API need from the data workers; the assembly gives it. */
 export type DataWorkers = {
   /** Cuts in every worker; resolves with the number of connections cut once all workers have done so. */
-  cut(selector: CutSelector, reason: DenialReason): Promise<number>
+  cut(selector: CutSelector, reason: CutReason): Promise<number>
   /** Every worker judges these connections anew and cuts those that would not be let in now; resolves with how many. */
   recheck(scope: RecheckScope): Promise<number>
   /** Every certificate that has a connection now, each once, whatever its verdict was. */
@@ -91,12 +103,27 @@ export type ControlLog = {
 /** What the control path, lifecycle and admin door put on record (R25); `AuditLog.record` takes it. */
 export type ControlAuditEvent = {
   readonly event:
+    | 'certificate_issued'
+    | 'certificate_renewed'
     | 'certificate_restored'
     | 'certificate_revoked'
     /** A batch of a bulk revocation; the serial numbers stand in the detail. */
     | 'certificates_revoked'
+    /** Its first use at a door superseded the older ones (R20). */
+    | 'certificate_superseded'
+    | 'directory_changed'
+    /** The enrolment script told how it ended: what it says is a claim. */
+    | 'enrolment_reported'
+    /** A request for a certificate that was not fulfilled. */
+    | 'issue_refused'
     | 'login_method_changed'
+    | 'password_accepted'
+    /** A login or confirmation password was wrong, or not asked for any more. */
+    | 'password_refused'
+    | 'mail_failed'
     | 'operator_refused'
+    /** A user asked for the revocation of a certificate that is not theirs to revoke. */
+    | 'revocation_refused'
     | 'rule_published'
     | 'rule_withdrawn'
     /** Trust data on disk could not be used; what it held is taken from the store. */
@@ -106,7 +133,11 @@ export type ControlAuditEvent = {
     | 'store_changed_by_hand'
     | 'user_reinstated'
     | 'user_suspended'
-  readonly actor: { readonly kind: 'operator' | 'store' | 'unauthenticated'; readonly name: string }
+    | 'user_unlocked'
+  readonly actor: {
+    readonly kind: 'gateway' | 'operator' | 'store' | 'unauthenticated' | 'user'
+    readonly name: string
+  }
   readonly target?: {
     readonly kind: 'certificate' | 'contract' | 'door' | 'issuer' | 'login_id' | 'rule'
     readonly name: string

@@ -1,11 +1,11 @@
 import { GatewayError } from '../base/errors.ts'
 import type { CertificateKey } from '../x509/certificate-key.ts'
+import type { LoginMethod } from './directory-port.ts'
 import type { Follower } from './follow.ts'
 import type { Confirmation, GatewayReports } from './gateway-reports.ts'
 import type { Actor } from './ports.ts'
 import {
   type ChangeResult,
-  type LoginMethod,
   type PublishOutcome,
   type RevocationRequest,
   type RuleRequest,

@@ -241,7 +241,7 @@ export class Reconciler {
     if (replica === undefined || remote === undefined) return
     if (cause !== 'first' && cause !== 'log_replaced' && replica.position() !== undefined) return
     replica.beginRound()
-    for await (const page of remote.directory()) {
+    for await (const page of store.directory()) {
       this.#throwIfStopped()
       replica.take(page)
     }

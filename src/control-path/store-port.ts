@@ -1,6 +1,9 @@
-import type { DirectoryAnswer, UserRole } from '../trust/directory-answer.ts'
 import type { CertificateKey } from '../x509/certificate-key.ts'
-import type { Actor, DirectoryEntry, Revocation, RevocationReason, RevocationRule, TrustEvent } from './ports.ts'
+import type { DirectoryRecord, DirectoryStore, LoginMethod } from './directory-port.ts'
+import type { IssuanceStore } from './issuance-port.ts'
+import type { Outbox } from './outbox-port.ts'
+import type { Actor, Revocation, RevocationReason, RevocationRule, TrustEvent } from './ports.ts'
+import type { SharedNotes } from './shared-notes-port.ts'
 
 /**
  * Where trust is kept: revocations, the directory of contracts and users, and the log of changes that every gateway follows.
@@ -9,87 +12,72 @@ import type { Actor, DirectoryEntry, Revocation, RevocationReason, RevocationRul
  * Every operation may reject with GatewayError `store_unavailable`; a change that was rejected may nevertheless have been
  * taken, so each may be repeated: all are idempotent. Changes reject with `store_read_only` where this gateway may not write.
  */
-export type TrustStore = {
-  /** What only a store on other machines can do or needs; undefined: it is a file here. */
-  readonly remote: RemoteStore | undefined
+export type TrustStore = DirectoryStore &
+  IssuanceStore &
+  Outbox &
+  SharedNotes & {
+    /** What only a store on other machines can do or needs; undefined: it is a file here. */
+    readonly remote: RemoteStore | undefined
 
-  /** Where the log ends now. */
-  position(): Promise<LogPosition>
-  /**
-   * The log reduced to the last event of each subject of trust (no `directory` events), tombstones of restored certificates
-   * and withdrawn rules included, in pages of any order. The version of a `revoked` event is that of its revocation, or a
-   * later one up to where the log ended when the reading began. What changes meanwhile may be missing: read the position
-   * first and follow from there. A page may be empty.
-   */
-  state(): AsyncIterable<readonly TrustEvent[]>
-  /** At most `limit` events that follow `position`, oldest first. */
-  eventsSince(position: LogPosition, limit: number): Promise<LogPage>
+    /** Where the log ends now. */
+    position(): Promise<LogPosition>
+    /**
+     * The log reduced to the last event of each subject of trust (no `directory` events), tombstones of restored certificates
+     * and withdrawn rules included, in pages of any order. The version of a `revoked` event is that of its revocation, or a
+     * later one up to where the log ended when the reading began. What changes meanwhile may be missing: read the position
+     * first and follow from there. A page may be empty.
+     */
+    state(): AsyncIterable<readonly TrustEvent[]>
+    /** At most `limit` events that follow `position`, oldest first. */
+    eventsSince(position: LogPosition, limit: number): Promise<LogPage>
 
-  /** Revokes each certificate that is not revoked yet, all in one transaction; the others keep what they have. */
-  publish(requests: readonly RevocationRequest[], actor: Actor): Promise<PublishResult>
-  /**
-   * Takes a revocation back by a tombstone with a newer version, also newer than `aboveVersion`: a correction, never a part of
-   * daily work. Throws `restore_refused` if the certificate's login ID has a newer certificate.
-   */
-  restore(key: CertificateKey, actor: Actor, aboveVersion?: number): Promise<RestoreResult>
-  /** Why a restore of this certificate would be refused; undefined if it would not. */
-  restoreObstacle(key: CertificateKey): Promise<string | undefined>
-  /**
-   * Puts a rule in force. `ruleIdOf` names it. A rule for a login ID that has one raises its bound and never lowers it;
-   * one that says nothing new changes nothing.
-   */
-  publishRule(request: RuleRequest, actor: Actor): Promise<ChangeResult>
-  /** Takes a rule back by a tombstone with a newer version, also newer than `aboveVersion`. Throws `admin_not_found`. */
-  withdrawRule(ruleId: string, actor: Actor, aboveVersion?: number): Promise<ChangeResult>
-  /** Rules in force, newest first. */
-  rules(): Promise<readonly RuleRecord[]>
-  /**
-   * Writes revocations and rules that this gateway knows and the store has lost. Loses to a tombstone with a newer version, wins
-   * over ties. Versions given from now on are above `aboveVersion`.
-   */
-  publishAgain(lost: LostTrust, aboveVersion: number): Promise<void>
-  /** What the store says of one certificate; undefined if it was never revoked. */
-  revocation(key: CertificateKey): Promise<RevocationRecord | undefined>
-  /** Revocations in force, newest first. */
-  revocations(filter: RevocationFilter): Promise<RevocationPage>
+    /** Revokes each certificate that is not revoked yet, all in one transaction; the others keep what they have. */
+    publish(requests: readonly RevocationRequest[], actor: Actor): Promise<PublishResult>
+    /**
+     * Takes a revocation back by a tombstone with a newer version, also newer than `aboveVersion`: a correction, never a part of
+     * daily work. Throws `restore_refused` if the certificate's login ID has a newer certificate.
+     */
+    restore(key: CertificateKey, actor: Actor, aboveVersion?: number): Promise<RestoreResult>
+    /** Why a restore of this certificate would be refused; undefined if it would not. */
+    restoreObstacle(key: CertificateKey): Promise<string | undefined>
+    /**
+     * Puts a rule in force. `ruleIdOf` names it. A rule for a login ID that has one raises its bound and never lowers it;
+     * one that says nothing new changes nothing.
+     */
+    publishRule(request: RuleRequest, actor: Actor): Promise<ChangeResult>
+    /** Takes a rule back by a tombstone with a newer version, also newer than `aboveVersion`. Throws `admin_not_found`. */
+    withdrawRule(ruleId: string, actor: Actor, aboveVersion?: number): Promise<ChangeResult>
+    /** Rules in force, newest first. */
+    rules(): Promise<readonly RuleRecord[]>
+    /**
+     * Writes revocations and rules that this gateway knows and the store has lost. Loses to a tombstone with a newer version, wins
+     * over ties. Versions given from now on are above `aboveVersion`.
+     */
+    publishAgain(lost: LostTrust, aboveVersion: number): Promise<void>
+    /** What the store says of one certificate; undefined if it was never revoked. */
+    revocation(key: CertificateKey): Promise<RevocationRecord | undefined>
+    /** Revocations in force, newest first. */
+    revocations(filter: RevocationFilter): Promise<RevocationPage>
 
-  /**
-   * Creates the contract or sets its limit. The login method counts only on creation: afterwards it changes by
-   * `setLoginMethod` alone (R23).
-   */
-  upsertContract(contract: Contract): Promise<void>
-  /** Creates the user (active) or sets contract and role. The contract must exist, else `admin_not_found`. */
-  upsertUser(user: Omit<User, 'state'>): Promise<void>
-  /** Records a certificate for a login ID that exists, else `admin_not_found`. A certificate names one login ID for ever (R2). */
-  upsertCertificate(certificate: NewCertificate): Promise<'recorded' | 'known' | 'belongs_to_another'>
-  contract(contractId: string): Promise<Contract | undefined>
-  user(loginId: string): Promise<User | undefined>
-  /** Login IDs closest in spelling are left to the caller: at most `limit` login IDs, in order, that begin like `prefix`. */
-  loginIds(prefix: string, limit: number): Promise<readonly string[]>
-  /** Every certificate recorded for the login ID that has not expired at that time, revoked or not (R17). */
-  certificatesOf(loginId: string, unexpiredAtMs: number): Promise<readonly RecordedCertificate[]>
-  /** Positive knowledge for `admit()`. */
-  lookUp(loginId: string, key: CertificateKey): Promise<DirectoryAnswer>
+    setSuspended(loginId: string, suspended: boolean): Promise<ChangeResult>
+    setLoginMethod(contractId: string, method: LoginMethod): Promise<ChangeResult>
+    /** A newer certificate of the login ID is in use (R20). */
+    supersede(key: CertificateKey): Promise<ChangeResult>
 
-  setSuspended(loginId: string, suspended: boolean): Promise<ChangeResult>
-  setLoginMethod(contractId: string, method: LoginMethod): Promise<ChangeResult>
-  /** A newer certificate of the login ID is in use (R20). */
-  supersede(key: CertificateKey): Promise<ChangeResult>
+    /** A small value that the gateways share; undefined if it was never written. */
+    readMeta(name: MetaName): Promise<MetaValue | undefined>
+    /** Writes if the revision is still `expectedRevision` (0: never written); false if somebody else was first. */
+    writeMeta(name: MetaName, value: string, expectedRevision: number): Promise<boolean>
 
-  /** A small value that the gateways share; undefined if it was never written. */
-  readMeta(name: MetaName): Promise<MetaValue | undefined>
-  /** Writes if the revision is still `expectedRevision` (0: never written); false if somebody else was first. */
-  writeMeta(name: MetaName, value: string, expectedRevision: number): Promise<boolean>
+    /** Says what this gateway has applied, for whoever waits for a change to be everywhere. */
+    reportGateway(report: GatewayReport): Promise<void>
+    /** This gateway ends: nobody should wait for it. */
+    withdrawGateway(gatewayId: string): Promise<void>
+    /** Every report of the last minute. */
+    gateways(): Promise<GatewayList>
 
-  /** Says what this gateway has applied, for whoever waits for a change to be everywhere. */
-  reportGateway(report: GatewayReport): Promise<void>
-  /** This gateway ends: nobody should wait for it. */
-  withdrawGateway(gatewayId: string): Promise<void>
-  /** Every report of the last minute. */
-  gateways(): Promise<GatewayList>
-
-  close(): Promise<void>
-}
+    close(): Promise<void>
+  }
 
 /** What a store on other machines adds. The contract of the store holds for all of it. */
 export type RemoteStore = {
@@ -108,8 +96,6 @@ export type RemoteStore = {
    * the gateways. Returns how many.
    */
   adopt(keys: readonly CertificateKey[]): Promise<number>
-  /** The whole directory, in pages of any order; a page may be empty. */
-  directory(): AsyncIterable<readonly DirectoryRecord[]>
   /** Writes records that the store lacks, or has in an older version. Versions given from now on are above `aboveVersion`. */
   publishDirectoryAgain(records: readonly DirectoryRecord[], aboveVersion: number): Promise<void>
 }
@@ -202,42 +188,9 @@ export type RevocationFilter = {
 
 export type RevocationPage = { readonly revocations: readonly Revocation[]; readonly nextCursor: number | undefined }
 
-export type LoginMethod = 'certificate' | 'password'
-
-/** R3: `certificateLimit` counts login IDs that hold a certificate. */
-export type Contract = {
-  readonly contractId: string
-  readonly loginMethod: LoginMethod
-  readonly certificateLimit: number
-}
-
-export type User = {
-  readonly loginId: string
-  readonly contractId: string
-  readonly role: UserRole
-  readonly state: 'active' | 'suspended'
-}
-
-export type NewCertificate = {
-  readonly key: CertificateKey
-  readonly loginId: string
-  /** Unit: milliseconds since the epoch. */
-  readonly notBeforeMs: number
-  /** Unit: milliseconds since the epoch. */
-  readonly notAfterMs: number
-}
-
-export type RecordedCertificate = NewCertificate & {
-  readonly state: 'current' | 'superseded'
-  readonly revoked: boolean
-}
-
 /** Names of shared values. Private keys of assertions never leave their process; sealing keys are shared on purpose. */
 export type MetaName = 'sealingKeys' | 'assertionKeys'
 export type MetaValue = { readonly value: string; readonly revision: number }
-
-/** One record of the directory with the version of its last change. */
-export type DirectoryRecord = DirectoryEntry & { readonly version: number }
 
 /** States of a gateway's follower. */
 export type GatewayState = 'connecting' | 'replaying' | 'live' | 'stale' | 'stopped'

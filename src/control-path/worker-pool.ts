@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
-import type { DenialReason } from '../trust/denial.ts'
-import type { DirectoryAnswer } from '../trust/directory-answer.ts'
+import type { CutReason } from '../trust/denial.ts'
+import type { CertificateSighting, CertificateUse, DirectoryAnswer } from '../trust/directory-answer.ts'
 import type { ConnectionSummary, CutSelector, RecheckScope } from '../trust/live-connections.ts'
 import type {
   CallAnswer,
@@ -25,6 +25,9 @@ export type WorkerPoolOptions<Refusal, Unknown> = {
   /** A duplicate of every door's listening sockets, for one worker. */
   readonly sockets: () => Promise<readonly DoorSocket[]>
   readonly answer: (loginId: string, key: CertificateKey) => Promise<DirectoryAnswer>
+  /** A first use; resolves when nothing stands against an answer to the client any more. */
+  readonly noteUse: (use: CertificateUse) => Promise<void>
+  readonly noteSightings: (sightings: readonly CertificateSighting[]) => void
   readonly audit: (notes: (WorkerMessage<Refusal, Unknown> & { type: 'audit' })['notes'], dropped: number) => void
   /** A worker ended without being asked to; a new one takes its place. */
   readonly workerEnded: (id: string, why: string) => void
@@ -88,7 +91,7 @@ export class WorkerPool<Refusal, Unknown> implements DataWorkers {
     return this.#workers.size
   }
 
-  async cut(selector: CutSelector, reason: DenialReason): Promise<number> {
+  async cut(selector: CutSelector, reason: CutReason): Promise<number> {
     return sum(await this.call({ type: 'cut', selector, reason }))
   }
 
@@ -296,6 +299,14 @@ class RunningWorker<Refusal, Unknown> {
           (answer) => this.#send({ type: 'answer', id: message.id, answer }),
           () => this.#send({ type: 'answer', id: message.id, answer: 'unavailable' }),
         )
+        return
+      case 'use': {
+        const noted = () => this.#send({ type: 'use_noted', id: message.id })
+        this.#options.noteUse(message.use).then(noted, noted)
+        return
+      }
+      case 'seen':
+        this.#options.noteSightings(message.sightings)
         return
       case 'done':
         this.#answered(message.id).resolve(message.value)

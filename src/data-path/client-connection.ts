@@ -12,13 +12,15 @@ import {
   type Permit,
   type Presented,
 } from '../trust/admit.ts'
-import { type Denial, type DenialReason, timeReasons } from '../trust/denial.ts'
+import { type CutReason, type Denial, type DenialReason, timeReasons } from '../trust/denial.ts'
 import type { DirectoryAnswer } from '../trust/directory-answer.ts'
 import type { ConnectionSubject, LiveConnection } from '../trust/live-connections.ts'
 import { type AdmissionPlace, addressGroup } from './admission-limits.ts'
 import { addressFamily } from './client-address.ts'
+import type { ClientProtocol } from './client-protocol.ts'
 import type { Deadline } from './deadlines.ts'
 import type { Door } from './door.ts'
+import { firstUseOf } from './first-use.ts'
 import { hostMatches, normaliseHost } from './host-check.ts'
 import { Http1Connection } from './http1-connection.ts'
 import { Http2Connection } from './http2-connection.ts'
@@ -26,24 +28,14 @@ import { PermittedClient } from './permitted-client.ts'
 import type { HandshakeResult } from './ports.ts'
 import type { Route } from './route-table.ts'
 
-/** How a connection speaks once it is judged: HTTP/1.1 or HTTP/2, chosen by ALPN (RFC 7301). */
-export type ClientProtocol = {
-  /** Bytes of the client, inside TLS. */
-  receive(bytes: Buffer): void
-  drained(): void
-  /** The deadline passed. */
-  expired(): void
-  /** Ends when nothing is in progress, and has waited for that as long as the connection's `idleTimeoutMs` says. */
-  drain(): void
-  /** The connection is gone: everything under way ends, upstream sides too. */
-  closed(cause: string): void
-}
-
 /**
  * Where a connection stands. `handshaking`: TLS is being set up. `judging`: the directory is being asked. `open`: judged, with a
  * permit or a denial to tell. `ended`: once, and the first reason wins.
  */
 type Stage = 'handshaking' | 'judging' | 'open' | 'ended'
+
+/** A user who revokes their own certificate gets the answer to that within this time (R15), and nothing else. Unit: milliseconds. */
+const lastAnswerMs = 2_000
 
 /** One client connection, from TCP accept to its end. */
 export class ClientConnection implements LiveConnection, Deadline {
@@ -69,6 +61,7 @@ export class ClientConnection implements LiveConnection, Deadline {
   #unidentified: PermittedClient | undefined
   #protocol: ClientProtocol | undefined
   #requests = 0
+  #isCut = false
   #drainIdleMs: number | undefined
   /** The host of the last request that belonged here, as sent and normalised: nearly every request has the same. */
   #hostSent: string | undefined
@@ -191,10 +184,10 @@ export class ClientConnection implements LiveConnection, Deadline {
     // The directory's answer begins a turn of its own.
     this.door.clock.refresh()
     this.subject = connectionSubject(this.door.name, this.#presented, answer)
-    this.#decide(admit({ connection: this, presented: this.#presented, answer }, this.door.trust))
+    this.#decide(admit({ connection: this, presented: this.#presented, answer }, this.door.trust), answer)
   }
 
-  #decide(verdict: Permit | Denial): void {
+  #decide(verdict: Permit | Denial, answer?: DirectoryAnswer | 'unavailable'): void {
     const { door } = this
     this.#stage = 'open'
     this.#verdict = verdict
@@ -213,7 +206,14 @@ export class ClientConnection implements LiveConnection, Deadline {
     const protocol = this.socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'
     door.metrics.connectionProtocol(door.name, protocol)
     this.#protocol = protocol === 'h2' ? new Http2Connection(this) : new Http1Connection(this)
-    this.socket.on('data', (bytes: Buffer) => door.batch.fromClient(this, bytes))
+    const use = verdict.kind === 'permit' ? firstUseOf(this.#presented, answer, door) : undefined
+    if (use === undefined) this.#read()
+    // Older certificates are superseded before the first answer on a new one (R20): nothing is read until then.
+    else door.directory?.noteUse(use).then(() => this.#read())
+  }
+
+  #read(): void {
+    if (this.#stage === 'open') this.socket.on('data', (bytes: Buffer) => this.door.batch.fromClient(this, bytes))
   }
 
   #permittedClient(permit: Permit): PermittedClient {
@@ -321,10 +321,12 @@ export class ClientConnection implements LiveConnection, Deadline {
     return verdict.kind === 'permit'
   }
 
-  cut(reason: DenialReason): void {
-    if (this.#stage === 'ended') return
+  cut(reason: CutReason): void {
+    if (this.#stage === 'ended' || this.#isCut) return
+    this.#isCut = true
     this.door.metrics.connectionCut(this.door.name, reason)
-    this.end(reason)
+    if (this.#protocol?.cut(reason) !== true) this.end(reason)
+    else setTimeout(() => this.end(reason), lastAnswerMs).unref()
   }
 
   /** Awaits the next thing for so long; on expiry the protocol decides. Unit: milliseconds. */

@@ -1,8 +1,10 @@
-import type { DirectoryAnswer } from '../trust/directory-answer.ts'
+import type { CertificateSighting, CertificateUse, DirectoryAnswer } from '../trust/directory-answer.ts'
 import type { CertificateKey } from '../x509/certificate-key.ts'
 
 /** Answers remembered by one worker. */
 const answersMax = 100_000
+/** Certificates seen between two calls of `takeSightings`; of more than these, some are told late. */
+const seenMax = 10_000
 
 export type DirectoryQuestion = { readonly loginId: string; readonly certificateKey: CertificateKey }
 
@@ -14,13 +16,32 @@ type Asking = { readonly loginId: string; changed: boolean }
  */
 export class DirectoryClient {
   readonly #ask: (question: DirectoryQuestion) => Promise<DirectoryAnswer>
+  readonly #tellUse: (use: CertificateUse) => Promise<void>
   /** By login ID, then by certificate. */
   readonly #answers = new Map<string, Map<string, DirectoryAnswer>>()
+  readonly #seen = new Map<CertificateKey, number>()
   /** Questions on their way. One whose login ID changes meanwhile is asked again. */
   readonly #asking = new Set<Asking>()
 
-  constructor(ask: (question: DirectoryQuestion) => Promise<DirectoryAnswer>) {
+  constructor(
+    ask: (question: DirectoryQuestion) => Promise<DirectoryAnswer>,
+    tellUse: (use: CertificateUse) => Promise<void> = async () => {},
+  ) {
     this.#ask = ask
+    this.#tellUse = tellUse
+  }
+
+  /**
+   * A certificate that was never used is used now (R20): resolves when its older ones are superseded at this gateway, and the client
+   * may be answered.
+   */
+  async noteUse(use: CertificateUse): Promise<void> {
+    await this.#tellUse(use)
+    const answers = this.#answers.get(use.loginId)
+    const answer = answers?.get(use.certificateKey)
+    if (answer?.certificateUnused !== true) return
+    const { certificateUnused: _, ...used } = answer
+    answers?.set(use.certificateKey, used)
   }
 
   remembered(question: DirectoryQuestion): DirectoryAnswer | undefined {
@@ -44,6 +65,19 @@ export class DirectoryClient {
     } finally {
       this.#asking.delete(asking)
     }
+  }
+
+  /** A certificate of the directory was admitted. */
+  noteSeen(certificateKey: CertificateKey, atMs: number): void {
+    if (this.#seen.size < seenMax || this.#seen.has(certificateKey)) this.#seen.set(certificateKey, atMs)
+  }
+
+  /** Certificates admitted since the last call, each once. */
+  takeSightings(): readonly CertificateSighting[] {
+    if (this.#seen.size === 0) return []
+    const sightings = [...this.#seen].map(([certificateKey, atMs]) => ({ certificateKey, atMs }))
+    this.#seen.clear()
+    return sightings
   }
 
   forget(loginId: string): void {

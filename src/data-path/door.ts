@@ -8,6 +8,7 @@ import type { Deadlines } from './deadlines.ts'
 import type { DirectoryClient } from './directory-client.ts'
 import type { HeadLimits } from './http1/head-fault.ts'
 import type { OwnPages } from './own-pages.ts'
+import type { PasswordLogins } from './password-logins.ts'
 import type { ClientServices } from './permitted-client.ts'
 import type { AccessLog, AuditSink, DataPathMetrics, Pages } from './ports.ts'
 import type { CertificateReader } from './presented-certificate.ts'
@@ -29,7 +30,11 @@ export type Door = {
   readonly admission: AdmissionLimits
   readonly trust: TrustState
   readonly directory: DirectoryClient | undefined
+  /** Whether certificates made elsewhere are recorded when they are first seen. */
+  readonly recordsSeen: boolean
   readonly services: ClientServices
+  /** The same for all doors; undefined: logins with ID and password are the application's affair. */
+  readonly passwordLogins: PasswordLogins | undefined
   readonly routes: RouteTable
   /** WebSockets of each user, over all workers. */
   readonly upgrades: UpgradeCounts

@@ -19,6 +19,8 @@ export type ExchangeContext = {
   /** The route's name. */
   readonly route: string
   readonly upstream: UpstreamGroup
+  /** Whether its answer still reaches a client that is cut meanwhile: the result of revoking one's own certificate (R15). */
+  readonly outlivesCut: boolean
   readonly batch: Batch
   readonly limits: ExchangeLimits
   readonly headLimits: HeadLimits

@@ -6,6 +6,7 @@ import type { FieldList } from './http1/field-list.ts'
 import type { HeadLimits } from './http1/head-fault.ts'
 import type { ResponseHead } from './http1/response-head.ts'
 import { endToEndTrailers } from './http1/trailer-fields.ts'
+import type { LoginGate } from './login-gate.ts'
 import type { PermittedClient } from './permitted-client.ts'
 import type { ForwardRequest } from './request-headers.ts'
 import { clientResponseFields, statedLength } from './response-headers.ts'
@@ -37,6 +38,8 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
   switched = false
   /** Whether any byte of the request may have reached the application. */
   sent = false
+  /** Takes the request's body and deadlines in place of this, until it has seen what it wants to see. */
+  gate: LoginGate | undefined
   readonly #permitted: PermittedClient
   readonly #client: ClientStream
   readonly #sending: UpstreamRequest

@@ -1,9 +1,10 @@
 import type { FaultCode } from '../base/errors.ts'
 import { faults } from '../base/errors.ts'
 import type { Denial } from '../trust/denial.ts'
-import type { ClientConnection, ClientProtocol } from './client-connection.ts'
+import type { ClientConnection } from './client-connection.ts'
+import type { ClientProtocol } from './client-protocol.ts'
 import type { ClientStream, ResponseStart } from './client-stream.ts'
-import { Exchange } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
 import { HeldBytes } from './held-bytes.ts'
 import { normaliseHost } from './host-check.ts'
 import { bodyUntilClose } from './http1/body-framing.ts'
@@ -11,6 +12,7 @@ import { BodyReader } from './http1/body-reader.ts'
 import type { FieldList } from './http1/field-list.ts'
 import { parseRequestHead, type RequestHead } from './http1/request-head.ts'
 import { Http1Answer } from './http1-answer.ts'
+import { openExchange } from './open-exchange.ts'
 import { openRequest } from './open-request.ts'
 import { recordExchange, recordOutcome } from './outcome.ts'
 import { denialPage, faultPage, ownPage, type PageAnswer } from './refusal-page.ts'
@@ -146,33 +148,30 @@ export class Http1Connection implements ClientProtocol, ClientStream {
   }
 
   #exchangeOn(route: Route, head: RequestHead): void {
-    const exchange = new Exchange({
-      // A route without WebSocket ignores the wish to switch (RFC 9110 7.8).
-      request: head.webSocket && !route.webSocket ? { ...head, webSocket: false } : head,
-      requestId: this.#requestId,
-      permitted: this.#connection.permittedOn(route),
-      client: this,
-      context: route.exchanges,
-    })
+    // A route without WebSocket ignores the wish to switch (RFC 9110 7.8).
+    const request = head.webSocket && !route.webSocket ? { ...head, webSocket: false } : head
+    const exchange = openExchange(this.#connection, { route, request, requestId: this.#requestId, client: this })
     this.#exchange = exchange
+    const first = exchange.gate ?? exchange
     if (head.framing.kind === 'none') {
-      exchange.start()
+      first.start()
       return
     }
     const reader = new BodyReader(head.framing, this.#connection.door.limits)
     if (!reader.done) this.#reading = reader
-    exchange.start()
-    if (reader.done) exchange.end([])
+    first.start()
+    if (reader.done) first.end([])
   }
 
   /** Returns the place after the last byte of the body. */
   #readBody(bytes: Buffer): number {
     const { exchange, reader } = { exchange: this.#exchange, reader: this.#reading }
     if (exchange === undefined || reader === undefined) return bytes.length
-    const after = reader.feed(bytes, 0, exchange)
+    const first = exchange.gate ?? exchange
+    const after = reader.feed(bytes, 0, first)
     if (typeof after !== 'number') {
       this.#reading = undefined
-      exchange.bodyFault(after.fault)
+      first.bodyFault(after.fault)
       return bytes.length
     }
     if (reader.done) this.#reading = undefined
@@ -189,8 +188,9 @@ export class Http1Connection implements ClientProtocol, ClientStream {
   }
 
   expired(): void {
-    if (this.#exchange !== undefined) {
-      this.#exchange.expired()
+    const first = this.#exchange?.gate ?? this.#exchange
+    if (first !== undefined) {
+      first.expired()
     } else if (this.#closing) {
       this.#connection.end('closed')
     } else if (this.#startedAtMs === 0) {
@@ -205,6 +205,12 @@ export class Http1Connection implements ClientProtocol, ClientStream {
 
   drain(): void {
     if (this.#exchange === undefined && !this.#closing && this.#startedAtMs === 0) this.#awaitWhileIdle()
+  }
+
+  cut(): boolean {
+    if (this.#exchange?.context.outlivesCut !== true || this.#reading !== undefined) return false
+    this.#answer.closes = true
+    return true
   }
 
   closed(cause: string): void {

@@ -1,5 +1,6 @@
 import type { FaultCode } from '../base/errors.ts'
-import type { ClientConnection, ClientProtocol } from './client-connection.ts'
+import type { ClientConnection } from './client-connection.ts'
+import type { ClientProtocol } from './client-protocol.ts'
 import { FrameReader, type FrameSink } from './http2/frame-reader.ts'
 import { http2Setting, windowBytesMax } from './http2/frame-type.ts'
 import { FrameWriter } from './http2/frame-writer.ts'
@@ -102,7 +103,7 @@ export class Http2Connection implements ClientProtocol, FrameSink {
 
   expired(): void {
     if (this.#stage === 'closing') this.connection.end('closed')
-    else if (this.#announced) this.#leave()
+    else if (this.#announced) this.leave()
     else this.drain()
   }
 
@@ -114,6 +115,14 @@ export class Http2Connection implements ClientProtocol, FrameSink {
     this.writer.ping(drainPing)
     this.gather()
     this.connection.awaitWithin(drainAckMs)
+  }
+
+  cut(cause: string): boolean {
+    const streams = [...this.#streams.values()]
+    if (!streams.some(({ outlivesCut }) => outlivesCut)) return false
+    for (const stream of streams) if (!stream.outlivesCut) stream.connectionClosed(cause)
+    this.leave()
+    return true
   }
 
   closed(cause: string): void {
@@ -241,12 +250,12 @@ export class Http2Connection implements ClientProtocol, FrameSink {
   }
 
   pingAck(payload: Buffer): void {
-    if (payload.equals(drainPing)) this.#leave()
+    if (payload.equals(drainPing)) this.leave()
     this.#spend(this.#controlFrames)
   }
 
   goaway(_lastStreamId: number, _code: number): void {
-    this.#leave()
+    this.leave()
     this.#spend(this.#controlFrames)
   }
 
@@ -343,10 +352,6 @@ export class Http2Connection implements ClientProtocol, FrameSink {
 
   /** Answers what is under way, takes nothing new, and closes: after a denial, for example, so that a browser may choose again (R13). */
   leave(): void {
-    this.#leave()
-  }
-
-  #leave(): void {
     if (this.#stage !== 'open') return
     this.#stage = 'leaving'
     this.#goaway(http2Error.noError)

@@ -1,7 +1,7 @@
 import type { FaultCode } from '../base/errors.ts'
 import type { ClientStream, ResponseStart } from './client-stream.ts'
 import type { Deadline } from './deadlines.ts'
-import { Exchange } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
 import { bodyUntilClose } from './http1/body-framing.ts'
 import { fieldClass } from './http1/field-class.ts'
 import type { FieldList } from './http1/field-list.ts'
@@ -11,6 +11,7 @@ import type { Http2RequestHead } from './http2/http2-head.ts'
 import { Http2Answer } from './http2-answer.ts'
 import { Http2Body } from './http2-body.ts'
 import type { Http2Connection } from './http2-connection.ts'
+import { openExchange } from './open-exchange.ts'
 import { openRequest } from './open-request.ts'
 import { recordExchange, recordOutcome } from './outcome.ts'
 import { denialPage, faultPage, ownPage, type PageAnswer } from './refusal-page.ts'
@@ -104,18 +105,14 @@ export class Http2Stream implements ClientStream, Deadline {
       this.#answerFault('method_not_allowed', { more: ['Allow', 'GET'] })
       return
     }
-    const exchange = new Exchange({
-      request,
-      requestId: this.#requestId,
-      permitted: this.#http2.connection.permittedOn(route),
-      client: this,
-      context: route.exchanges,
-    })
+    const { connection } = this.#http2
+    const exchange = openExchange(connection, { route, request, requestId: this.#requestId, client: this })
     this.#exchange = exchange
-    if (this.#body !== undefined) this.#body.sink = exchange
-    exchange.start()
+    const first = exchange.gate ?? exchange
+    if (this.#body !== undefined) this.#body.sink = first
+    first.start()
     // A body that was announced as empty has ended with the head.
-    if (this.#body === undefined && request.framing.kind !== 'none') exchange.end([])
+    if (this.#body === undefined && request.framing.kind !== 'none') first.end([])
   }
 
   /** Takes bytes from the window. Returns false when the client sent more than it may. */
@@ -148,6 +145,11 @@ export class Http2Stream implements ClientStream, Deadline {
   /** The stream was reset by us, or its connection fails. */
   failed(code: FaultCode): void {
     this.#end(code, false)
+  }
+
+  /** Its answer is the last one its client gets; the request is complete. */
+  get outlivesCut(): boolean {
+    return this.#exchange?.context.outlivesCut === true && this.#body?.ended !== false
   }
 
   connectionClosed(cause: string): void {
@@ -199,7 +201,8 @@ export class Http2Stream implements ClientStream, Deadline {
 
   /** The deadline passed: the exchange decides; without one an answer waits for a client that takes nothing. */
   expire(): void {
-    if (this.#exchange !== undefined) this.#exchange.expired()
+    const first = this.#exchange?.gate ?? this.#exchange
+    if (first !== undefined) first.expired()
     else {
       this.#http2.connection.door.metrics.fault('body_idle_timeout')
       this.#reset(http2Error.cancel)

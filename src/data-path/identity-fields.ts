@@ -1,3 +1,4 @@
+import { calendarDay } from '../base/calendar-day.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Permit, PermittedUser } from '../trust/admit.ts'
 import type { CertificateOpinion } from '../trust/certificate-opinion.ts'
@@ -16,17 +17,19 @@ export class IdentityLines {
   readonly #user: PermittedUser | undefined
   readonly #clock: Clock
   readonly #renewalDueDays: number
+  readonly #timeZone: string
   readonly #fixed: string
   #lines = ''
   #madeAtMs = Number.NEGATIVE_INFINITY
 
   constructor(
     { user, loginMethod }: Pick<Permit, 'user' | 'loginMethod'>,
-    options: { clock: Clock; renewalDueDays: number; certificateDer: Uint8Array | undefined },
+    options: { clock: Clock; renewalDueDays: number; timeZone: string; certificateDer: Uint8Array | undefined },
   ) {
     this.#user = user
     this.#clock = options.clock
     this.#renewalDueDays = options.renewalDueDays
+    this.#timeZone = options.timeZone
     this.#fixed =
       user === undefined ? `Sekisho-Login-Method: ${loginMethod}\r\n` : fixedLines(user, options.certificateDer)
   }
@@ -37,10 +40,11 @@ export class IdentityLines {
     const nowMs = this.#clock.nowMs()
     if (Math.abs(nowMs - this.#madeAtMs) < linesLifeMs) return this.#lines
     this.#madeAtMs = nowMs
-    const daysLeft = Math.max(0, Math.floor((this.#user.opinion.certificate.notAfterMs - nowMs) / dayMs))
+    const { notAfterMs } = this.#user.opinion.certificate
+    const daysLeft = Math.max(0, calendarDay(notAfterMs, this.#timeZone) - calendarDay(nowMs, this.#timeZone))
+    const isDue = Math.floor((notAfterMs - nowMs) / dayMs) <= this.#renewalDueDays
     this.#lines =
-      `${this.#fixed}Sekisho-Certificate-Days-Left: ${daysLeft}\r\n` +
-      `Sekisho-Renewal-Due: ${daysLeft <= this.#renewalDueDays ? 1 : 0}\r\n`
+      `${this.#fixed}Sekisho-Certificate-Days-Left: ${daysLeft}\r\n` + `Sekisho-Renewal-Due: ${isDue ? 1 : 0}\r\n`
     return this.#lines
   }
 }

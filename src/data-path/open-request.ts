@@ -32,12 +32,14 @@ export function openRequest(
   const now = verdict.kind === 'permit' ? judgeAgain(verdict, door.trust) : verdict
   if (now.kind === 'permit') {
     const own = door.ownPages.find(request.target)
-    if (own !== undefined) return own === 'missing' ? refuse('request_not_found') : { kind: 'own', page: own() }
+    if (own !== undefined) return { kind: 'own', page: own() }
   }
   const route = door.routes.find(host, request.target)
   // Whoever was permitted and is no more has been vouched for on this connection: even a route open to everybody wants a new one.
   const passes = verdict.kind === 'denial' && typeof route === 'object' && route.certificate === 'optional'
-  if (now.kind === 'denial' && !passes) return now
+  // Nor may anybody log in with a password there.
+  if (now.kind === 'denial' && (!passes || door.passwordLogins?.attempt(request) !== undefined)) return now
+  if (door.certificates === undefined && door.passwordLogins?.isUndecidable(request)) return refuse('store_unavailable')
   if (route === undefined) return refuse('request_not_found')
   if (route === 'ambiguous') return refuse('path_ambiguous')
   const missing = now.kind === 'permit' && route.certificate === 'required' ? demandCertificate(now) : undefined

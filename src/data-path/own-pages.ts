@@ -12,10 +12,10 @@ export class OwnPages {
     this.#pages.set(path, page)
   }
 
-  /** Undefined: the path is not ours. A path of ours that leads nowhere is `missing`. */
-  find(target: string): (() => Page) | 'missing' | undefined {
+  /** Undefined: no page of these. */
+  find(target: string): (() => Page) | undefined {
     if (!target.startsWith(ownPrefix)) return undefined
     const query = target.indexOf('?')
-    return this.#pages.get(query < 0 ? target : target.slice(0, query)) ?? 'missing'
+    return this.#pages.get(query < 0 ? target : target.slice(0, query))
   }
 }

@@ -10,8 +10,26 @@ import type { CookieBinding, CookieSealer } from './sealed-cookies.ts'
 export type ClientServices = {
   readonly clock: Clock
   readonly renewalDueDays: number
+  /** IANA name: days begin and end there. */
+  readonly timeZone: string
   readonly signer: AssertionSigner | undefined
   readonly sealer: CookieSealer | undefined
+}
+
+/** What is done with cookies on their way in and out. */
+export type CookieTreatment = {
+  readonly open: (value: string) => string
+  readonly seal: (value: string) => string
+}
+
+/** What is known of the client beside its permit. */
+type ClientParts = {
+  readonly address: string
+  readonly certificateDer: Uint8Array | undefined
+  readonly trustedForwarder: boolean
+  /** Made for the same client before. */
+  readonly twin?: PermittedClient
+  readonly cookies?: CookieTreatment
 }
 
 /**
@@ -24,23 +42,32 @@ export class PermittedClient {
   readonly #identity: IdentityLines
   readonly #assertion: ConnectionAssertion | undefined
   readonly #openCookies: ((value: string) => string) | undefined
+  readonly #services: ClientServices
+  readonly #client: ClientParts
   readonly #address: string
   readonly #keepForwarded: boolean
   #made: { host: string; identity: string; assertion: string; lines: AddedLines } | undefined
 
-  constructor(
-    permit: Permit,
-    services: ClientServices,
-    client: { address: string; certificateDer: Uint8Array | undefined; trustedForwarder: boolean },
-  ) {
+  constructor(permit: Permit, services: ClientServices, client: ClientParts) {
     assert(isPermit(permit), 'only admit() makes permits')
     this.permit = permit
+    this.#services = services
+    this.#client = client
     this.#address = client.address
     this.#keepForwarded = client.trustedForwarder
-    this.#identity = new IdentityLines(permit, { ...services, certificateDer: client.certificateDer })
-    this.#assertion = services.signer && new ConnectionAssertion(services.signer, permit, services.clock)
+    const { twin, cookies } = client
+    if (twin === undefined) {
+      this.#identity = new IdentityLines(permit, { ...services, certificateDer: client.certificateDer })
+      this.#assertion = services.signer && new ConnectionAssertion(services.signer, permit, services.clock)
+    } else {
+      this.#identity = twin.#identity
+      this.#assertion = twin.#assertion
+    }
     const { sealer } = services
-    if (sealer !== undefined) {
+    if (cookies !== undefined) {
+      this.sealSetCookie = cookies.seal
+      this.#openCookies = cookies.open
+    } else if (sealer !== undefined) {
       const binding: CookieBinding = { loginMethod: permit.loginMethod, loginId: permit.user?.loginId }
       this.sealSetCookie = (value) => sealer.sealSetCookie(value, binding)
       this.#openCookies = (value) => sealer.openCookies(value, binding)
@@ -48,6 +75,11 @@ export class PermittedClient {
       this.sealSetCookie = undefined
       this.#openCookies = undefined
     }
+  }
+
+  /** The same client, whose cookies are treated in another way; it shares identity and assertion. */
+  withCookies(cookies: CookieTreatment): PermittedClient {
+    return new PermittedClient(this.permit, this.#services, { ...this.#client, twin: this, cookies })
   }
 
   /** What keeps a user with one target where an upstream is configured so: the login ID, or the address of who has none. */
@@ -64,8 +96,13 @@ export class PermittedClient {
     await this.#assertion?.renew()
   }
 
-  /** What is added to a request for this host. The same object as long as nothing of it changes. */
+  /** What is added to a request for this host; its text stays the same as long as nothing of it changes. */
   linesFor(host: string): AddedLines {
+    const { twin } = this.#client
+    return twin === undefined ? this.#ownLines(host) : { ...twin.linesFor(host), openCookies: this.#openCookies }
+  }
+
+  #ownLines(host: string): AddedLines {
     const identity = this.#identity.lines()
     const assertion = this.#assertion?.line() ?? ''
     const made = this.#made

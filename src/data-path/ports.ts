@@ -1,5 +1,5 @@
 import type { FaultCode } from '../base/errors.ts'
-import type { Denial, DenialReason } from '../trust/denial.ts'
+import type { CutReason, Denial, DenialReason } from '../trust/denial.ts'
 import type { TargetState } from './upstream-target.ts'
 
 /** What the data path needs from the rest of the program, given to it by the worker's assembly. */
@@ -34,7 +34,7 @@ export type DataPathMetrics = {
   bytesReceived(door: string, bytes: number): void
   bytesSent(door: string, bytes: number): void
   /** A live connection was cut because of this reason. */
-  connectionCut(door: string, reason: DenialReason): void
+  connectionCut(door: string, reason: CutReason): void
   /** A permitted connection speaks this protocol; once per connection, after its handshake. */
   connectionProtocol(door: string, protocol: ConnectionProtocol): void
   http2StreamOpened(door: string): void
@@ -84,6 +84,8 @@ export type DenialPageInput = {
 export type FaultPageInput = {
   readonly code: FaultCode
   readonly requestId: string
+  /** Where to log in with a certificate, as host:port, for faults whose page says so. */
+  readonly certificateAuthorities?: readonly string[]
   readonly acceptLanguage: string | undefined
   readonly accept: string | undefined
 }
@@ -98,7 +100,7 @@ export type RefusalRecord = {
   readonly requestId: string
   readonly door: string
   readonly clientAddress: string
-  readonly reason: DenialReason
+  readonly reason: DenialReason | FaultCode
   readonly detail: string
   readonly certificateSerial: string | undefined
   readonly loginId: string | undefined

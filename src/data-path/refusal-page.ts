@@ -34,7 +34,12 @@ export function faultPage(
   code: FaultCode,
   request: PageSubject & { readonly more?: FieldList },
 ): PageAnswer {
-  const page = door.pages.fault({ code, requestId: request.requestId, ...pagePreferences(request.fields) })
+  const page = door.pages.fault({
+    code,
+    requestId: request.requestId,
+    certificateAuthorities: door.alternateAuthorities,
+    ...pagePreferences(request.fields),
+  })
   return { page, fields: [...pageFields(door, page, page.status === 503), ...(request.more ?? [])] }
 }
 

@@ -65,7 +65,7 @@ function match(entries: readonly Entry[], path: string): Route | undefined {
   let lower: string | undefined
   if (path.charCodeAt(1) === dot) {
     lower = path.toLowerCase()
-    if (isBelow(lower, ownRoot)) return undefined
+    if (isBelow(lower, ownRoot)) return matchOwn(entries, lower)
   }
   for (let at = 0; at < entries.length; at++) {
     const { prefix, route } = entries[at] as Entry
@@ -76,6 +76,11 @@ function match(entries: readonly Entry[], path: string): Route | undefined {
   return undefined
 }
 
+/** The gateway's own paths reach its own pages, and never an application, in whatever spelling. */
+function matchOwn(entries: readonly Entry[], path: string): Route | undefined {
+  return entries.find(({ prefix }) => isBelow(prefix, ownRoot) && isBelow(path, prefix))?.route
+}
+
 /** `*` (OPTIONS) is below nothing but the root. */
 function isBelow(path: string, prefix: string): boolean {
   return path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === slash)
@@ -83,5 +88,4 @@ function isBelow(path: string, prefix: string): boolean {
 
 const slash = 0x2f
 const dot = 0x2e
-/** The gateway's own paths never reach an application, in whatever spelling. */
 const ownRoot = ownPrefix.slice(0, -1)

@@ -1,14 +1,40 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import type { LoginMethod } from '../trust/admit.ts'
+import type { PasswordLogin } from '../trust/password-access.ts'
 
 /** To whom a cookie is bound: the way of logging in and, on a certificate door, the login ID. */
-export type CookieBinding = { readonly loginMethod: LoginMethod; readonly loginId: string | undefined }
+export type CookieBinding = {
+  readonly loginMethod: LoginMethod
+  readonly loginId: string | undefined
+  /** On the public door, where the gateway knows the application's logins. */
+  readonly owned?: {
+    /** Whom new cookies belong to; undefined: nobody has logged in yet. */
+    readonly login: PasswordLogin | undefined
+    /** Where new cookies without a Path belong (RFC 6265 5.1.4). */
+    readonly defaultPath: string
+    /** Whether a cookie still opens. */
+    readonly admits: (cookie: OwnedCookie) => boolean
+  }
+}
+
+/** A sealed cookie that says whose it is, and how it was set. */
+export type OwnedCookie = {
+  readonly name: string
+  readonly plain: string
+  readonly login: PasswordLogin | undefined
+  /** As in the Set-Cookie field, with a Path and from the first `;` on; empty: too long to be kept. */
+  readonly attributes: string
+}
 
 const cipher = 'aes-256-gcm'
 const nonceBytes = 12
 const tagBytes = 16
 const format = 's1'
+/** Holds whose it is and how it was set. */
+const ownedFormat = 's2'
+const ownerLengthBytes = 2
+const attributesMax = 512
 /** How long one derived key seals. Unit: milliseconds. */
 const epochMs = 86_400_000
 /** Sealed values stay readable for this many epochs: a browser session may be that old. */
@@ -19,8 +45,9 @@ const epochsKept = 30
  * cookie that is stolen, or shown on another door, opens to nothing without the certificate it was sealed for.
  *
  * A sealed value is `s1.<epoch>.<base64url of nonce, ciphertext, tag>` (AES-256-GCM; cookie name, login method and login ID
- * are authenticated with it). Keys follow from the shared secret and the epoch (HKDF, RFC 5869), so all gateways rotate
- * alike without talking to each other.
+ * are authenticated with it). One that may belong to a login with ID and password begins with `s2`, and what is encrypted begins with
+ * that login: whose it is turns out when it is opened, on whatever connection. Keys follow from the shared secret and the epoch (HKDF,
+ * RFC 5869), so all gateways rotate alike without talking to each other.
  */
 export class CookieSealer {
   /** Lower case. */
@@ -44,7 +71,9 @@ export class CookieSealer {
     if (equals < 0 || !this.#names.has(name.toLowerCase())) return value
     const end = value.indexOf(';', equals)
     const plain = value.slice(equals + 1, end < 0 ? undefined : end).trim()
-    return `${name}=${this.#seal(name, plain, binding)}${end < 0 ? '' : value.slice(end)}`
+    const attributes = end < 0 ? '' : value.slice(end)
+    const owner = binding.owned === undefined ? undefined : writeOwner(binding.owned, attributes)
+    return `${name}=${this.#seal({ name, plain, owner }, binding)}${attributes}`
   }
 
   /**
@@ -67,29 +96,35 @@ export class CookieSealer {
     return kept.join('; ')
   }
 
-  #seal(name: string, plain: string, binding: CookieBinding): string {
+  #seal(cookie: { name: string; plain: string; owner: Buffer | undefined }, binding: CookieBinding): string {
+    const { name, plain, owner } = cookie
     const epoch = this.#epochNow()
     const nonce = randomBytes(nonceBytes)
     const sealing = createCipheriv(cipher, this.#key(epoch), nonce)
-    sealing.setAAD(boundTo(name, binding))
-    const sealed = Buffer.concat([nonce, sealing.update(plain, 'latin1'), sealing.final(), sealing.getAuthTag()])
-    return `${format}.${epoch.toString(36)}.${sealed.toString('base64url')}`
+    sealing.setAAD(owner === undefined ? boundTo(name, binding) : boundToOwner(name))
+    const start = owner === undefined ? Buffer.alloc(0) : sealing.update(owner)
+    const sealed = Buffer.concat([nonce, start, sealing.update(plain, 'latin1'), sealing.final(), sealing.getAuthTag()])
+    return `${owner === undefined ? format : ownedFormat}.${epoch.toString(36)}.${sealed.toString('base64url')}`
   }
 
   #open(name: string, value: string, binding: CookieBinding): string | undefined {
     const [version, epochText = '', body = '', ...rest] = value.split('.')
     const epoch = Number.parseInt(epochText, 36)
-    if (version !== format || rest.length > 0 || !this.#epochKept(epoch)) return undefined
+    const owned = version === ownedFormat ? binding.owned : undefined
+    if ((version !== format && owned === undefined) || rest.length > 0 || !this.#epochKept(epoch)) return undefined
     const sealed = Buffer.from(body, 'base64url')
     if (sealed.length < nonceBytes + tagBytes) return undefined
     // One sealed value has one spelling, so that it can be compared and counted.
     if (epoch.toString(36) !== epochText || sealed.toString('base64url') !== body) return undefined
     const opening = createDecipheriv(cipher, this.#key(epoch), sealed.subarray(0, nonceBytes))
-    opening.setAAD(boundTo(name, binding))
+    opening.setAAD(owned === undefined ? boundTo(name, binding) : boundToOwner(name))
     opening.setAuthTag(sealed.subarray(-tagBytes))
     try {
-      const plain = opening.update(sealed.subarray(nonceBytes, -tagBytes))
-      return Buffer.concat([plain, opening.final()]).toString('latin1')
+      const start = opening.update(sealed.subarray(nonceBytes, -tagBytes))
+      const plain = Buffer.concat([start, opening.final()])
+      if (owned === undefined) return plain.toString('latin1')
+      const cookie = readOwned(name, plain)
+      return owned.admits(cookie) ? cookie.plain : undefined
     } catch {
       return undefined
     }
@@ -124,6 +159,30 @@ function foldCookieName(name: string): string {
     .toLowerCase()
     .replace(/^["'\s]+|["'\s]+$/g, '')
     .replace(/[_.\s]/g, '-')
+}
+
+/** Length of a JSON array, and that: login ID, contract, attributes. */
+function writeOwner({ login, defaultPath }: NonNullable<CookieBinding['owned']>, attributes: string): Buffer {
+  const paths = [...attributes.matchAll(/;\s*path\s*(?:=\s*([^;]*))?(?=;|$)/gi)]
+  const path = paths.at(-1)?.[1] ?? ''
+  const whole = path.startsWith('/') ? attributes : `${attributes}; Path=${defaultPath}`
+  const kept = whole.length > attributesMax ? '' : whole
+  const text = Buffer.from(JSON.stringify([login?.loginId ?? null, login?.contractId ?? null, kept]))
+  const length = Buffer.alloc(ownerLengthBytes)
+  length.writeUInt16BE(text.length)
+  return Buffer.concat([length, text])
+}
+
+function readOwned(name: string, bytes: Buffer): OwnedCookie {
+  const end = ownerLengthBytes + bytes.readUInt16BE(0)
+  const text = bytes.toString('utf8', ownerLengthBytes, end)
+  const [loginId, contractId, attributes] = JSON.parse(text) as [string | null, string | null, string]
+  const login = loginId === null || contractId === null ? undefined : { loginId, contractId }
+  return { name, plain: bytes.toString('latin1', end), login, attributes }
+}
+
+function boundToOwner(name: string): Buffer {
+  return Buffer.from(JSON.stringify([name, 'password', null, 'owned']))
 }
 
 function boundTo(name: string, binding: CookieBinding): Buffer {

@@ -54,11 +54,9 @@ export class UpstreamConnection {
     this.target = options.target
     this.#owner = owner
     this.#batch = options.batch
-    const { host, port } = options.target
+    const { host, port, socketPath } = options.target
     const plain = {
-      host,
-      port,
-      noDelay: true,
+      ...(socketPath === undefined ? { host, port, noDelay: true } : { path: socketPath }),
       onread: { buffer: readBuffer, callback: (bytesRead: number) => this.#read(bytesRead) },
     }
     if (options.tls === undefined) {

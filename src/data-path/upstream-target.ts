@@ -30,6 +30,8 @@ export class UpstreamTarget implements Candidate {
   readonly name: string
   readonly host: string
   readonly port: number
+  /** Connected to in place of host and port, if there is one. */
+  readonly socketPath: string | undefined
   readonly hash: number
   /** Connections lent to requests now; kept by the pool of connections. */
   inUse = 0
@@ -50,6 +52,7 @@ export class UpstreamTarget implements Candidate {
     this.name = address.name
     this.host = address.host
     this.port = address.port
+    this.socketPath = address.socketPath
     this.hash = hashText(address.name)
     this.#config = options.config
     this.#clock = options.clock

@@ -19,7 +19,7 @@ export function waysPage(place: BankPlace, { language }: Spoken): string {
 <section class="card main"><h2>${texts.passwordWay}</h2><p>${texts.passwordWayText}</p>
 <a class="button" href="/login">${texts.login}</a></section>
 <section class="card main"><h2>${texts.issueWay}</h2><p>${texts.issueWayText}</p>
-<a class="button plain" href="/issue">${texts.issueWayButton}</a></section></div>
+<a class="button plain" href="${place.enrolmentUrl ?? '/issue'}">${texts.issueWayButton}</a></section></div>
 <p class="between">${texts.onlyOne}</p>
 <div class="cards">
 <section class="card"><h2>${texts.environments}</h2>${bullets(texts.environmentsText)}</section>
@@ -105,7 +105,7 @@ export function renewPage(place: BankPlace, { language }: Spoken): string {
   const texts = bankTexts[language]
   const body = html`<div class="text"><section class="card main"><h2>${texts.renewTitle}</h2>
 ${place.enrolmentUrl === undefined ? html`<p>${texts.renewNotReady}</p>` : undefined}${steps(texts.renewSteps)}
-${place.enrolmentUrl === undefined ? undefined : html`<a class="button" href="${place.enrolmentUrl}">${texts.issueOnlineButton}</a>`}</section>
+${place.enrolmentUrl === undefined ? undefined : html`<a class="button" href="/.sekisho/renew">${texts.issueOnlineButton}</a>`}</section>
 ${contact(place, language)}${backLink(texts)}</div>`
   return renderBankPage(place, { language, title: texts.renewTitle, lead: texts.renewLead, body, path: '/renew' })
 }
@@ -146,7 +146,9 @@ function certificateCard(place: BankPlace, caller: BankCaller, language: BankLan
 <dt>${texts.serial}</dt><dd class="code">${caller.serial.toUpperCase()}</dd>
 <dt>${texts.expiry}</dt><dd>${formatTime(caller.notAfterMs, { language, timeZone: place.timeZone, withTime: false })}</dd>
 <dt>${texts.daysLeft}</dt><dd>${days}</dd></dl>
-${caller.renewalDue ? html`<a class="button plain spaced" href="/renew">${texts.renew}</a>` : undefined}</section>`
+${caller.renewalDue ? html`<a class="button plain spaced" href="${place.enrolmentUrl === undefined ? '/renew' : '/.sekisho/renew'}">${texts.renew}</a>` : undefined}
+${place.enrolmentUrl === undefined ? undefined : html`<p class="spaced"><a href="/.sekisho/certificate">${texts.ownCertificate}</a></p>`}
+${place.enrolmentUrl !== undefined && caller.role === 'master' ? html`<p><a href="/.sekisho/users">${texts.userManagement}</a></p>` : undefined}</section>`
 }
 
 function expiryNotice(caller: BankCaller, texts: BankTexts): Html | undefined {

@@ -78,6 +78,8 @@ export const bankTextsEn: BankTexts = {
   days: '{days} days',
   expirySoon: 'Your certificate expires in {days} days. Please renew it before then.',
   renew: 'Renew the certificate',
+  ownCertificate: 'Your certificate',
+  userManagement: 'Administration: users, revoke certificates',
   accounts: 'Accounts',
   account: 'Account',
   balance: 'Balance',

@@ -77,6 +77,8 @@ export const bankTextsJa = {
   days: '{days}日',
   expirySoon: '電子証明書の有効期限まで、あと{days}日です。有効期限までに更新してください。',
   renew: '電子証明書更新',
+  ownCertificate: '電子証明書の確認',
+  userManagement: '管理：利用者管理 ＞ 証明書失効',
   accounts: '口座残高',
   account: '口座',
   balance: '残高',

@@ -31,6 +31,12 @@ export type DemoOperator = {
 /** Passwords of the demo: public knowledge. */
 export const demoPasswords = { login: 'sekisho-demo', confirmation: 'sekisho-confirm', pkcs12: 'sekisho' } as const
 
+/** The same as the directory keeps them (argon2id), with salts that do not change, so that seeding them again changes nothing. */
+export const demoPasswordHashes = {
+  login: '$argon2id$v=19$m=19456,t=2,p=1$z/hBCb0uHwqg0UNmXhI6fg$dMoC7L+qi3vTNNndnF4xtldDja4Foqb98pIfcICSU/4',
+  confirmation: '$argon2id$v=19$m=19456,t=2,p=1$ickMfx1sIOXIvaH1JWZCXA$TSX4j7rdK2JfY2DoMkPYy/xhHkLyvjvQdApR4w6pbkQ',
+} as const
+
 /** Subject O of every certificate of the demo. */
 export const demoOrganization = 'Sekisho Demo Bank'
 

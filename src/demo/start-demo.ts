@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
@@ -12,7 +13,7 @@ import { type BankApp, startBankApp } from './bank-app.ts'
 import { createVerifyAssertion, fetchKeySet } from './bank-assertion.ts'
 import { demoAudience, demoConfigText, demoPorts } from './demo-config.ts'
 import type { DemoPki } from './demo-files.ts'
-import { demoContracts, demoPeople } from './demo-people.ts'
+import { demoContracts, demoPasswordHashes, demoPeople } from './demo-people.ts'
 import { ensureDemoPki } from './demo-pki.ts'
 import { welcomeText } from './welcome-text.ts'
 
@@ -84,6 +85,7 @@ function startSampleBank(config: GatewayConfig, pki: DemoPki, offset: number): P
     institution: config.institution,
     people: demoPeople,
     certificateUrl: `https://localhost:${demoPorts.certificate + offset}`,
+    enrolmentUrl: '/.sekisho/issue',
     timeZone: config.timeZone,
     clock: systemClock,
     verifyAssertion: createVerifyAssertion({
@@ -96,6 +98,7 @@ function startSampleBank(config: GatewayConfig, pki: DemoPki, offset: number): P
 
 function demoSeed(pki: DemoPki): DirectorySeed {
   const certificates = pki.users.map(({ loginId, certificate }) => ({
+    publicKeyHash: hash('sha256', certificate.publicKeyDer, 'base64url'),
     key: certificateKey(pki.issuerId, certificate.serial),
     loginId,
     notBeforeMs: certificate.notBeforeMs,
@@ -105,12 +108,20 @@ function demoSeed(pki: DemoPki): DirectorySeed {
     demoPeople.filter(({ certificate }) => certificate === 'revoked').map(({ loginId }) => loginId),
   )
   return {
-    contracts: demoContracts.map(({ contractId, loginMethod }) => ({
+    contracts: demoContracts.map(({ contractId, loginMethod, name }) => ({
       contractId,
+      name: name.ja,
       loginMethod,
       certificateLimit: certificatesPerContractMax,
     })),
-    users: demoPeople.map(({ loginId, contractId, role }) => ({ loginId, contractId, role })),
+    users: demoPeople.map(({ loginId, contractId, role, displayName }) => ({
+      loginId,
+      contractId,
+      role,
+      name: displayName,
+      email: `${loginId}@${contractId}.example`,
+      credentials: demoPasswordHashes,
+    })),
     certificates,
     revoked: certificates.filter(({ loginId }) => revoked.has(loginId)).map(({ key }) => key),
   }

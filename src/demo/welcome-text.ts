@@ -12,7 +12,7 @@ export function welcomeText(demo: {
 }): string {
   const { root, pki, offset, store } = demo
   const place = (file: string) => relative(root, file)
-  const url = (name: 'certificate' | 'public') => `https://localhost:${demoPorts[name] + offset}/`
+  const url = (name: 'admin' | 'certificate' | 'public') => `https://localhost:${demoPorts[name] + offset}/`
   const curl = `curl --cacert ${place(pki.files.rootCa)}`
   const as = (loginId: string) => `--cert certs/demo/users/${loginId}.pem --key certs/demo/users/${loginId}.key`
   return `
@@ -23,6 +23,9 @@ Sekisho demo bank / せきしょデモ銀行
   Try     allowed          ${curl} ${as('user01')} ${url('certificate')}
           no certificate   ${curl} ${url('certificate')}
           revoked          ${curl} ${as('user06')} ${url('certificate')}
+  Issue   ${url('public')}.sekisho/issue as user07; with a certificate: ${url('certificate')}.sekisho/renew
+  Users   ${url('certificate')}.sekisho/users as master01 (confirmation password ${demoPasswords.confirmation})
+  Counter ${url('admin')}counter/ with certs/demo/operators/branch.p12   Mails: ${offset === 0 ? 'data' : `data-${offset}`}/outbox/
   Revoke  ${offset === 0 ? '' : `SEKISHO_PORT_OFFSET=${offset} `}npx sekisho revoke --login-id user02 --apply
   Store   ${store}
   Watch   http://127.0.0.1:${demoPorts.ops + offset}/metrics    Stop: Ctrl-C

@@ -38,7 +38,7 @@ export async function publishRule(request: RuleRequest, actor: Actor, ports: Lif
   function record(outcome: string): void {
     ports.audit({
       event: 'rule_published',
-      actor: { kind: 'operator', name: actor.name },
+      actor: { kind: actor.kind ?? 'operator', name: actor.name },
       target: { kind: 'rule', name: ruleId },
       reason: request.reason,
       requestId: actor.requestId,

@@ -1,4 +1,5 @@
 import { GatewayError } from '../base/errors.ts'
+import { noteHistory } from './history.ts'
 import { type CertificateName, nameCertificate, resolveCertificate } from './issuer-names.ts'
 import type { Actor, LifecyclePorts } from './ports.ts'
 
@@ -62,6 +63,11 @@ export async function restore(request: RestoreRequest, actor: Actor, ports: Life
     throw error
   }
   ports.audit({ event: 'certificate_restored', ...base, reason, detail: { ...detail, outcome: 'restored' } })
+  if (loginId !== undefined) {
+    const { name: who, requestId } = actor
+    const restored = { what: 'restored', who, requestId, detail: { serial: name.serial, reason, comment } } as const
+    await noteHistory(`login:${loginId}`, restored, ports)
+  }
   return { ...name, loginId, dryRun: false, outcome: 'restored' }
 }
 

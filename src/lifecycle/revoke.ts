@@ -2,6 +2,7 @@ import { GatewayError } from '../base/errors.ts'
 import { type CertificateName, nameCertificate, resolveCertificate } from './issuer-names.ts'
 import type { Actor, CertificateKey, LifecyclePorts, RevocationReason, RevocationRequest } from './ports.ts'
 import { publishLoginRules } from './publish-rule.ts'
+import { tellRevoked } from './tell-revoked.ts'
 
 export type RevokeRequest = {
   /** Certificates by issuer and serial number, known here or not. */
@@ -40,6 +41,10 @@ export type RevokeResult = {
 }
 
 const suggestionsMax = 5
+/** How often certificates are looked for that are reserved while a login ID is being revoked. */
+const reservedRoundsMax = 5
+
+type Published = Awaited<ReturnType<LifecyclePorts['publisher']['publish']>>
 
 /**
  * Revokes certificates, and answers when all workers of this gateway have applied it. Repeating it changes nothing.
@@ -51,23 +56,62 @@ export async function revoke(request: RevokeRequest, actor: Actor, ports: Lifecy
   if (request.dryRun) return await foresee(targets, notes, ports)
 
   const { reason, comment } = request
-  const requests = [...targets].map(([key, loginId]) => ({ key, loginId, reason, comment }))
-  const { outcomes, replicas, ...published } = await publishOnRecord(requests, actor, ports)
+  const named = [...targets].map(([key, loginId]) => ({ key, loginId, reason, comment }))
+  const first = await publishOnRecord(named, actor, ports)
   const rules = await publishLoginRules(unique(request.loginIds), actor, { reason, comment, ports })
+  const late = await revokeReserved(targets, actor, { request, ports })
+  const { outcomes, connectionsCut, replicas, version } = together([first, ...late])
   const certificates = outcomes.map(({ key, outcome }) => ({
     ...nameCertificate(key, ports.issuers),
     loginId: targets.get(key),
     outcome,
   }))
+  await tellRevoked(outcomes, targets, { request, actor, ports })
   return {
     dryRun: false,
     revoked: certificates.filter(({ outcome }) => outcome === 'revoked').length,
     alreadyRevoked: certificates.filter(({ outcome }) => outcome === 'already_revoked').length,
-    connectionsCut: published.connectionsCut + rules.connectionsCut,
+    connectionsCut: connectionsCut + rules.connectionsCut,
     ...(replicas === undefined ? {} : { replicas }),
-    version: Math.max(published.version, rules.version),
+    version: Math.max(version, rules.version),
     certificates,
     notes,
+  }
+}
+
+/**
+ * Revokes what was reserved for the login IDs while they were being revoked (R17), and adds it to the targets. What is reserved after this
+ * has looked is refused by whoever issues it, who looks after reserving.
+ */
+async function revokeReserved(
+  targets: Targets,
+  actor: Actor,
+  { request, ports }: { request: RevokeRequest; ports: LifecyclePorts },
+): Promise<readonly Published[]> {
+  const { reason, comment } = request
+  const published: Published[] = []
+  for (let round = 0; round < reservedRoundsMax; round++) {
+    const requests: RevocationRequest[] = []
+    for (const loginId of unique(request.loginIds)) {
+      for (const { key, revoked } of await ports.store.certificatesOf(loginId, ports.nowMs())) {
+        if (revoked || targets.has(key)) continue
+        targets.set(key, loginId)
+        requests.push({ key, loginId, reason, comment })
+      }
+    }
+    if (requests.length === 0) break
+    published.push(await publishOnRecord(requests, actor, ports))
+  }
+  return published
+}
+
+function together(parts: readonly Published[]): Published {
+  const counts = parts.flatMap(({ replicas }) => replicas ?? [])
+  return {
+    outcomes: parts.flatMap(({ outcomes }) => outcomes),
+    connectionsCut: parts.reduce((sum, part) => sum + part.connectionsCut, 0),
+    replicas: counts.length === 0 ? undefined : Math.min(...counts),
+    version: Math.max(...parts.map(({ version }) => version)),
   }
 }
 
@@ -90,7 +134,7 @@ async function publishOnRecord(requests: readonly RevocationRequest[], actor: Ac
     const { issuer, serial } = nameCertificate(request.key, ports.issuers)
     ports.audit({
       event: 'certificate_revoked',
-      actor: { kind: 'operator', name: actor.name },
+      actor: { kind: actor.kind ?? 'operator', name: actor.name },
       target: { kind: 'certificate', name: `${issuer} ${serial}` },
       reason: request.reason,
       requestId: actor.requestId,

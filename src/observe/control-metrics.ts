@@ -1,4 +1,5 @@
 import type { MetricSheet } from '../base/metric-sheet.ts'
+import { createMailMetrics, type MailMetrics } from './mail-metrics.ts'
 import {
   durationBuckets,
   followerStates,
@@ -10,22 +11,23 @@ import {
 } from './metric-labels.ts'
 
 /** What only the control thread knows. Unknown names count in `sekisho_metrics_lost_total` and never throw. */
-export type ControlMetrics = TrustMetrics & {
-  revocationEntries(issuer: string, entries: number): void
-  /** Unit: seconds since the store was last heard, on the monotonic clock. */
-  revocationDataAge(seconds: number): void
-  revocationsApplied(count: number): void
-  certificateDaysLeft(kind: 'server' | 'issuer', name: string, days: number): void
-  workersRunning(count: number): void
-  workerRestarted(): void
-  auditRecorded(): void
-  auditDropped(records: number): void
-  adminRequestEnded(route: string, status: number): void
-  /** A reload ended; whether it was refused is shown until the next one. */
-  configReloaded(result: (typeof reloadResults)[number]): void
-  /** Wall time at which the configuration in force was loaded. Unit: seconds since the epoch. */
-  configLoaded(atSeconds: number): void
-}
+export type ControlMetrics = TrustMetrics &
+  MailMetrics & {
+    revocationEntries(issuer: string, entries: number): void
+    /** Unit: seconds since the store was last heard, on the monotonic clock. */
+    revocationDataAge(seconds: number): void
+    revocationsApplied(count: number): void
+    certificateDaysLeft(kind: 'server' | 'issuer', name: string, days: number): void
+    workersRunning(count: number): void
+    workerRestarted(): void
+    auditRecorded(): void
+    auditDropped(records: number): void
+    adminRequestEnded(route: string, status: number): void
+    /** A reload ended; whether it was refused is shown until the next one. */
+    configReloaded(result: (typeof reloadResults)[number]): void
+    /** Wall time at which the configuration in force was loaded. Unit: seconds since the epoch. */
+    configLoaded(atSeconds: number): void
+  }
 
 /** How the trust data of this gateway stands to the store and to other gateways. */
 export type TrustMetrics = {
@@ -72,6 +74,7 @@ export function createControlMetrics(first: MetricSheet): ControlMetrics & { use
 
   return {
     ...trust,
+    ...createMailMetrics({ find, set, add }),
     revocationEntries: (issuer, entries) => set(find('sekisho_revocation_entries', issuer), entries),
     revocationDataAge: (seconds) => set(find('sekisho_revocation_data_age_seconds'), seconds),
     revocationsApplied: (count) => add(find('sekisho_revocations_applied_total'), count),

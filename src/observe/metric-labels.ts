@@ -29,6 +29,12 @@ export const followerStates = ['connecting', 'replaying', 'live', 'stale', 'stop
 export const reconcileResults = ['clean', 'differences', 'failed'] as const
 /** Values of the label `kind` of what such a comparison finds. */
 export const reconcileDifferences = ['missing_in_store', 'unknown_here', 'unreadable'] as const
+/** Values of the label `result` of attempts to send a mail; `withdrawn`: it was no longer true. */
+export const mailEnds = ['sent', 'failed', 'bounced', 'dead', 'withdrawn'] as const
+/** Values of the label `state` of mails in the outbox. */
+export const mailStates = ['waiting', 'dead'] as const
+/** Values of the label `result` of looks whether the notices of the day are written. */
+export const noticeRunResults = ['written', 'not_needed', 'failed'] as const
 /** Values of the label `statistic`. */
 export const delayStatistics = ['p99', 'max'] as const
 /** Values of the label `code`. */

@@ -1,5 +1,6 @@
 import { layOutMetrics, type MetricLayout, type MetricType } from '../base/metric-sheet.ts'
-import { denialReasons } from '../trust/denial.ts'
+import { cutReasons } from '../trust/denial.ts'
+import { mailMetricRows } from './mail-metric-rows.ts'
 import {
   delayStatistics,
   directions,
@@ -119,7 +120,7 @@ export const metricTable: readonly MetricRow[] = [
     type: 'counter',
     help: 'Live connections cut, by reason',
     labels: ['door', 'reason'],
-    series: (names) => product(names.doors, denialReasons),
+    series: (names) => product(names.doors, cutReasons),
   },
   {
     name: 'sekisho_bytes_total',
@@ -223,6 +224,7 @@ export const metricTable: readonly MetricRow[] = [
     series: () => each(faultCodes),
   },
   ...trustMetricRows,
+  ...mailMetricRows,
   {
     name: 'sekisho_certificate_days_left',
     type: 'gauge',

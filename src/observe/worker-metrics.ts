@@ -1,7 +1,7 @@
 import type { FaultCode } from '../base/errors.ts'
 import type { MetricLayout } from '../base/metric-sheet.ts'
 import type { ConnectionProtocol, DataPathMetrics, HandshakeResult } from '../data-path/ports.ts'
-import type { DenialReason } from '../trust/denial.ts'
+import type { CutReason } from '../trust/denial.ts'
 import { carrySeries } from './carry-series.ts'
 import { durationBuckets, statusClassIndex, targetStates } from './metric-labels.ts'
 import { findWorkerSlots, type WorkerSlots } from './worker-slots.ts'
@@ -68,7 +68,7 @@ export function createWorkerMetrics(layout: MetricLayout, buffer: SharedArrayBuf
     upstreamQueued: (upstream, waiting) => set(slots.upstreams.get(upstream)?.queue, waiting),
     bytesReceived: (door, bytes) => add(slots.doors.get(door)?.received, bytes),
     bytesSent: (door, bytes) => add(slots.doors.get(door)?.sent, bytes),
-    connectionCut: (door, reason: DenialReason) => add(slots.doors.get(door)?.cuts.get(reason), 1),
+    connectionCut: (door, reason: CutReason) => add(slots.doors.get(door)?.cuts.get(reason), 1),
     connectionProtocol: (door, protocol: ConnectionProtocol) => add(slots.doors.get(door)?.protocols[protocol], 1),
     http2StreamOpened: (door) => add(slots.doors.get(door)?.streamsOpen, 1),
     http2StreamClosed: (door) => add(slots.doors.get(door)?.streamsOpen, -1),

@@ -13,7 +13,7 @@ export type InstitutionWords = {
 }
 
 /** Something a page offers the user to press. */
-export type PageAction = 'chooseAnother' | 'issue' | 'retry'
+export type PageAction = 'chooseAnother' | 'certificateLogin' | 'issue' | 'retry'
 
 /** The way out that helps most users, as a filled button, if there is one; below it the others. */
 export type PageActions = { readonly main?: PageAction; readonly also?: readonly PageAction[] }
@@ -76,7 +76,8 @@ function renderSteps(steps: readonly string[]): string {
 
 function renderAction(half: PageHalf, { action, primary }: { action: PageAction; primary: boolean }): string {
   const { words, institution } = half
-  if (action === 'chooseAnother') return hole(chooseAnotherHole[half.language])
+  // Where those lead depends on the door.
+  if (action === 'chooseAnother' || action === 'certificateLogin') return hole(chooseAnotherHole[half.language])
   if (action === 'issue') {
     if (institution.issueUrl === undefined) return ''
     return renderButton({ href: institution.issueUrl, label: words.issue, note: words.issueNote, primary })
@@ -112,6 +113,18 @@ function renderContact({ words, institution }: PageHalf): string {
     `<dt>${escapeHtml(words.hours)}</dt><dd>${escapeHtml(institution.hours)}</dd>`,
     `<dt>${escapeHtml(words.requestId)}</dt><dd><span class="code">${hole('requestId')}</span>`,
     `<span class="note">${escapeHtml(words.requestIdNote)}</span></dd></dl>${help}</section>`,
+  ].join('')
+}
+
+/** The part that names the certificate to choose instead. Values are escaped here. */
+export function renderSuccessor(
+  words: PortalWords,
+  rows: { readonly serial: string; readonly expiry: string },
+): string {
+  return [
+    `<div class="certificate"><h2>${escapeHtml(words.successor)}</h2><dl>`,
+    `<dt>${words.serial}</dt><dd class="code"><bdi>${escapeHtml(rows.serial)}</bdi></dd>`,
+    `<dt>${words.expiry}</dt><dd><bdi>${escapeHtml(rows.expiry)}</bdi></dd></dl></div>`,
   ].join('')
 }
 
@@ -153,4 +166,11 @@ export function renderChooseAnother(
     }),
   )
   return `<div class="action">${links.join('')}<p>${escapeHtml(note)}</p></div>`
+}
+
+/** The part that leads to the certificate door: host:port, or undefined where there is none to lead to. */
+export function renderCertificateLogin(words: PortalWords, authority: string | undefined): string {
+  if (authority === undefined) return ''
+  const { certificateLogin: label, certificateLoginNote: note } = words
+  return renderButton({ href: `https://${authority}/`, label, note, primary: true })
 }

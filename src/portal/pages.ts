@@ -2,11 +2,19 @@ import { assert } from '../base/assert.ts'
 import { type FaultCode, faults } from '../base/errors.ts'
 import type { GatewayConfig } from '../config/gateway-config.ts'
 import type { DenialPageInput, FaultPageInput, Page, Pages } from '../data-path/ports.ts'
-import { type DenialReason, denialReasons, denialStatus, type PresentedCertificate } from '../trust/denial.ts'
+import { type Denial, type DenialReason, denialReasons, denialStatus } from '../trust/denial.ts'
 import { choosePageLanguage, prefersProblem } from './accept.ts'
 import { escapeHtml } from './escape-html.ts'
 import { createDayFormat, type DayFormat } from './page-day.ts'
-import { type PageActions, type PageHalf, renderCertificate, renderChooseAnother, renderShell } from './page-shell.ts'
+import {
+  type PageActions,
+  type PageHalf,
+  renderCertificate,
+  renderCertificateLogin,
+  renderChooseAnother,
+  renderShell,
+  renderSuccessor,
+} from './page-shell.ts'
 import { createTemplate, type PageTemplate } from './page-template.ts'
 import {
   type FaultPage,
@@ -17,6 +25,7 @@ import {
   type PageText,
   type PortalTexts,
 } from './portal-texts.ts'
+import { writeSerial } from './serial-text.ts'
 import { textsEn } from './texts-en.ts'
 import { textsJa } from './texts-ja.ts'
 
@@ -43,6 +52,11 @@ const denialActions: { readonly [reason in DenialReason]: PageActions } = {
   trust_data_stale: { main: 'retry' },
 }
 
+/** What the page of a fault offers to press; the others: to try again. */
+const faultActions: { readonly [page in FaultPage]?: PageActions } = {
+  login_method_mismatch: { main: 'certificateLogin', also: ['issue', 'retry'] },
+}
+
 // Names in a certificate are bounded to 64 characters by X.520, but nobody makes a stranger's certificate keep to that.
 const nameCharactersMax = 64
 
@@ -66,7 +80,9 @@ export function createPages(institution: Institution, options: { readonly timeZo
   })
   const faultTemplates = createTemplates(faultPages, (language, page) => {
     const { words, fault } = texts[language]
-    return half(institution, { language, words, text: fault[page], status: words.failed, actions: { main: 'retry' } })
+    const actions = faultActions[page] ?? { main: 'retry' }
+    const status = page === 'login_method_mismatch' ? words.denied : words.failed
+    return half(institution, { language, words, text: fault[page], status, actions })
   })
   const formatDay = createDayFormat(options.timeZone)
   return {
@@ -86,7 +102,7 @@ function makeDenialPage(
   input: DenialPageInput,
   made: { texts: Texts; templates: Map<DenialReason, Template>; formatDay: DayFormat },
 ): Page {
-  const { reason, certificate } = input.denial
+  const { reason } = input.denial
   const status = denialStatus(reason)
   const language = choosePageLanguage(input.acceptLanguage)
   if (prefersProblem(input.accept)) {
@@ -100,8 +116,8 @@ function makeDenialPage(
     renderChooseAnother(words, { authorities: others, primary, hasChosen })
   const body = templateOf(made.templates, reason)[language]({
     requestId: escapeHtml(input.requestId),
-    certificateJa: describeCertificate(certificate, { language: 'ja', ...made }),
-    certificateEn: describeCertificate(certificate, { language: 'en', ...made }),
+    certificateJa: describeCertificates(input.denial, { language: 'ja', ...made }),
+    certificateEn: describeCertificates(input.denial, { language: 'en', ...made }),
     chooseAnotherJa: chooseAnother(made.texts.ja.words),
     chooseAnotherEn: chooseAnother(made.texts.en.words),
   })
@@ -116,12 +132,13 @@ function makeFaultPage(input: FaultPageInput, made: { texts: Texts; templates: M
     const text = made.texts[language].fault[shown]
     return makeProblem({ kind: 'fault', text, status, reason: input.code, requestId: input.requestId })
   }
+  const [authority] = input.certificateAuthorities ?? []
   const body = templateOf(made.templates, shown)[language]({
     requestId: escapeHtml(input.requestId),
     certificateJa: '',
     certificateEn: '',
-    chooseAnotherJa: '',
-    chooseAnotherEn: '',
+    chooseAnotherJa: renderCertificateLogin(made.texts.ja.words, authority),
+    chooseAnotherEn: renderCertificateLogin(made.texts.en.words, authority),
   })
   return { status, contentType: 'text/html; charset=utf-8', body }
 }
@@ -139,22 +156,25 @@ function makeProblem(problem: {
   return { status, contentType: 'application/problem+json', body: `${JSON.stringify(body)}\n` }
 }
 
-function describeCertificate(
-  certificate: PresentedCertificate | undefined,
+function describeCertificates(
+  { certificate, successor }: Denial,
   { language, texts, formatDay }: { language: Language; texts: Texts; formatDay: DayFormat },
 ): string {
   if (certificate === undefined) return ''
-  return renderCertificate(texts[language].words, {
+  const { words } = texts[language]
+  const instead =
+    successor === undefined
+      ? ''
+      : renderSuccessor(words, {
+          serial: writeSerial(successor.serial),
+          expiry: formatDay(successor.notAfterMs, language),
+        })
+  return `${renderCertificate(words, {
     subject: shorten(certificate.subjectCommonName),
     issuer: shorten(certificate.issuerCommonName),
     serial: writeSerial(certificate.serial),
     expiry: formatDay(certificate.notAfterMs, language),
-  })
-}
-
-/** The serial as certificate choosers write it: whole bytes, upper case. */
-function writeSerial(serial: string): string {
-  return (serial.length % 2 === 1 ? `0${serial}` : serial).toUpperCase()
+  })}${instead}`
 }
 
 function shorten(name: string | undefined): string | undefined {

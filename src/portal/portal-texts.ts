@@ -11,6 +11,8 @@ export type FaultStatus = (typeof faultStatuses)[number]
 
 /** Faults whose users need other words than those of their status. */
 export const faultPageCodes = [
+  'login_method_mismatch',
+  'login_request_unreadable',
   'path_ambiguous',
   'upgrade_limit',
   'upgrade_origin_mismatch',
@@ -43,6 +45,8 @@ export type PortalWords = {
   readonly nextSteps: string
   readonly causes: string
   readonly certificate: string
+  /** Heading over the certificate to choose instead of a superseded one. */
+  readonly successor: string
   readonly subject: string
   readonly issuer: string
   readonly serial: string
@@ -56,6 +60,9 @@ export type PortalWords = {
   readonly closeBrowsers: string
   /** Instead of `chooseAnotherNote`, where the door has no other authority to offer. */
   readonly closeBrowsersNote: string
+  /** Leads from the public door to the certificate door. */
+  readonly certificateLogin: string
+  readonly certificateLoginNote: string
   readonly issue: string
   readonly issueNote: string
   readonly retry: string

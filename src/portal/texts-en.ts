@@ -9,6 +9,7 @@ export const textsEn: PortalTexts = {
     nextSteps: 'What to do next',
     causes: 'Usual causes, and what to do',
     certificate: 'The certificate you used',
+    successor: 'The new certificate to choose',
     subject: 'Issued to',
     issuer: 'Issued by',
     serial: 'Serial number',
@@ -22,6 +23,8 @@ export const textsEn: PortalTexts = {
     closeBrowsers: 'To choose another certificate',
     closeBrowsersNote:
       'Your browser remembers the certificate you chose until all its windows are closed. Close all browser windows, open the browser again and log in.',
+    certificateLogin: 'Log in with a certificate (電子証明書方式のお客様)',
+    certificateLoginNote: 'Your browser asks for your certificate.',
     issue: 'Get a certificate (電子証明書発行)',
     issueNote: 'Have your login ID and login password ready.',
     retry: 'Try again',
@@ -309,6 +312,25 @@ export const textsEn: PortalTexts = {
       title: 'This protocol version is not supported',
       happened: ['The HTTP version your software uses is not supported.'],
       steps: ['Open the login page with a current Microsoft Edge or Google Chrome.'],
+    },
+    login_method_mismatch: {
+      title: 'You cannot log in with ID and password',
+      happened: [
+        'The login ID you entered cannot log in with ID and password. A contract uses either certificates or ID and password, never both.',
+      ],
+      steps: [
+        'Check the login ID for mistakes. Capital and small letters are different.',
+        'If your contract uses certificates, log in under “Log in with a certificate” below. If you have no certificate yet, go to “Get a certificate” (電子証明書発行) first.',
+        'If the login ID is right and your contract uses ID and password, please ask your master user, or contact us as shown below.',
+      ],
+    },
+    login_request_unreadable: {
+      title: 'The login cannot be read for certain',
+      happened: ['What was sent holds no login ID, or can be read in two ways, so for safety nobody was logged in.'],
+      steps: [
+        'Open the login page again and enter your login ID and login password.',
+        'If you use special software or browser extensions, try without them.',
+      ],
     },
     path_ambiguous: {
       title: 'The address cannot be read for certain',

@@ -263,7 +263,9 @@ function directoryFault(
     return deny('certificate_not_registered', 'not issued or recorded for this login ID', opinion.presented)
   }
   if (holds(state.index, opinion.supersededEntry)) {
-    return deny('certificate_superseded', 'a newer certificate of the login ID is in use', opinion.presented)
+    const denial = deny('certificate_superseded', 'a newer certificate of the login ID is in use', opinion.presented)
+    const successor = known(candidate.answer)?.successor
+    return successor === undefined ? denial : { ...denial, successor }
   }
   if (holds(state.index, opinion.suspendedEntry)) {
     return deny('user_suspended', 'the user is suspended', opinion.presented)

@@ -1,3 +1,5 @@
+import type { SuccessorCertificate } from './directory-answer.ts'
+
 /**
  * The closed list of reasons for refusing a connection or a request, in the order in which they are judged
  * (first failure names the denial). The word is the metric label, the audit word and the `reason` of the problem details.
@@ -22,6 +24,14 @@ export const denialReasons = [
 
 export type DenialReason = (typeof denialReasons)[number]
 
+/**
+ * Why a live connection is cut: for what would be a denial now, or, on the public door, because the contract of a login with ID and
+ * password that it carried was switched to certificate mode (R22).
+ */
+export const cutReasons = [...denialReasons, 'login_method_mismatch'] as const
+
+export type CutReason = (typeof cutReasons)[number]
+
 /** HTTP status of a denial: 403, but 503 when the gateway itself lacks fresh data and trying again may help. */
 export function denialStatus(reason: DenialReason): 403 | 503 {
   return reason === 'trust_data_stale' ? 503 : 403
@@ -43,6 +53,8 @@ export type Denial = {
   readonly reason: DenialReason
   readonly detail: string
   readonly certificate: PresentedCertificate | undefined
+  /** Of a superseded certificate: the one to choose instead, where it is known. */
+  readonly successor?: SuccessorCertificate
 }
 
 /** Makes a denial. `detail` is for operators; `certificate` is what the user may be told. */

@@ -1,6 +1,8 @@
 import type { CertificateKey } from '../x509/certificate-key.ts'
-import type { DenialReason } from './denial.ts'
+import type { CutReason } from './denial.ts'
 import type { DirectoryAnswer } from './directory-answer.ts'
+import type { PasswordLogin } from './password-access.ts'
+import { PasswordConnections } from './password-connections.ts'
 
 /** What a live connection is known by. Undefined fields match no selector. */
 export type ConnectionSubject = {
@@ -17,7 +19,7 @@ export type LiveConnection = {
   readonly openedAtMs: number
   readonly clientAddress: string
   /** Ends the connection abruptly, its requests, streams and upstream sides too. Later calls do nothing: the first reason wins. */
-  cut(reason: DenialReason): void
+  cut(reason: CutReason): void
   /** The directory says something new about its user: it is judged anew. Returns true if it was cut for that. */
   directoryChanged(answer: DirectoryAnswer | 'unavailable'): boolean
   /** What it was judged by has changed: it is judged anew. Returns true if it was cut for that. */
@@ -31,6 +33,8 @@ export type CutSelector =
   | { readonly by: 'certificates'; readonly keys: readonly CertificateKey[] }
   | { readonly by: 'loginId'; readonly loginId: string }
   | { readonly by: 'contract'; readonly contractId: string }
+  /** Those that carried a login with ID and password of a user of the contract. */
+  | { readonly by: 'passwordContract'; readonly contractId: string }
 
 /** Which connections a rule may touch: all of a login ID, or all with certificates of an issuer. */
 export type RecheckScope = { readonly loginId: string } | { readonly issuerId: string }
@@ -56,6 +60,7 @@ export class LiveConnections {
   readonly #byCertificate = new Map<CertificateKey, Set<LiveConnection>>()
   readonly #byLoginId = new Map<string, Set<LiveConnection>>()
   readonly #byContract = new Map<string, Set<LiveConnection>>()
+  readonly #passwords = new PasswordConnections()
   /** As the doors see it, to be compared with the maps above. */
   readonly #permitted = new Set<LiveConnection>()
   /** Of certificates: those told by `takeKeyChanges` that have not been told to have left; those that came or left since. */
@@ -84,8 +89,17 @@ export class LiveConnections {
     removeFrom(this.#byCertificate, connection.subject.certificateKey, connection)
     removeFrom(this.#byLoginId, connection.subject.loginId, connection)
     removeFrom(this.#byContract, connection.subject.contractId, connection)
+    this.#passwords.release(connection)
     const { certificateKey } = connection.subject
     if (certificateKey !== undefined && !this.#byCertificate.has(certificateKey)) this.#keyLeft(certificateKey)
+  }
+
+  /**
+   * The connection carries a login with ID and password: a request with it, its WebSockets and streams end when that login may not go
+   * on. Returns false for one too many: the connection is to be ended instead.
+   */
+  notePassword(connection: LiveConnection, login: PasswordLogin): boolean {
+    return !this.#all.has(connection.id) || this.#passwords.note(connection, login)
   }
 
   /** A door has permitted the connection by its certificate. */
@@ -130,14 +144,16 @@ export class LiveConnections {
         return [...(this.#byLoginId.get(selector.loginId) ?? [])]
       case 'contract':
         return [...(this.#byContract.get(selector.contractId) ?? [])]
+      case 'passwordContract':
+        return [...this.#passwords.matching(selector)]
     }
   }
 
   /** Cuts the connections the selector names and no other. Returns how many. The index must have been updated before. */
-  cut(selector: CutSelector, reason: DenialReason): number {
-    const connections = this.matching(selector)
+  cut(selector: CutSelector, reason: CutReason): number {
+    const connections = new Set([...this.matching(selector), ...this.#passwords.matching(selector)])
     for (const connection of connections) connection.cut(reason)
-    return connections.length
+    return connections.size
   }
 
   /** Has each connection of the scope judged anew. Returns how many were cut. The index must have been updated before. */

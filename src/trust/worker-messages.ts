@@ -1,6 +1,6 @@
 import type { CertificateKey } from '../x509/certificate-key.ts'
-import type { DenialReason } from './denial.ts'
-import type { DirectoryAnswer } from './directory-answer.ts'
+import type { CutReason } from './denial.ts'
+import type { CertificateSighting, CertificateUse, DirectoryAnswer } from './directory-answer.ts'
 import type { ConnectionSummary, CutSelector, KeyChanges, RecheckScope } from './live-connections.ts'
 
 /**
@@ -10,7 +10,7 @@ import type { ConnectionSummary, CutSelector, KeyChanges, RecheckScope } from '.
 
 /** Calls of the control thread; a worker answers each with `done` or `failed` and the same id. */
 export type WorkerCall =
-  | { readonly type: 'cut'; readonly selector: CutSelector; readonly reason: DenialReason }
+  | { readonly type: 'cut'; readonly selector: CutSelector; readonly reason: CutReason }
   /** Judge these connections anew; done with the number of those that were cut. */
   | { readonly type: 'recheck'; readonly scope: RecheckScope }
   /** Which certificates came and went since the last such call; done with `WorkerKeys`. */
@@ -51,6 +51,8 @@ export type CallAnswer = number | readonly ConnectionSummary[] | WorkerKeys
 export type ControlMessage =
   | { readonly type: 'call'; readonly id: number; readonly call: WorkerCall }
   | { readonly type: 'answer'; readonly id: number; readonly answer: DirectoryAnswer | 'unavailable' }
+  /** What a first use has superseded is superseded here. */
+  | { readonly type: 'use_noted'; readonly id: number }
 
 /** A refusal or an unknown outcome on its way to the audit log. */
 export type AuditNote<Refusal, Unknown> =
@@ -68,6 +70,10 @@ export type WorkerMessage<Refusal, Unknown> =
   /** Everything is made; it waits for `open_doors`. */
   | { readonly type: 'ready' }
   | { readonly type: 'ask'; readonly id: number; readonly loginId: string; readonly certificateKey: CertificateKey }
+  /** A first use; answered with `use_noted`, and nothing is answered to the client before. */
+  | { readonly type: 'use'; readonly id: number; readonly use: CertificateUse }
+  /** Certificates seen since the last such message, each once with its latest time. */
+  | { readonly type: 'seen'; readonly sightings: readonly CertificateSighting[] }
   | { readonly type: 'done'; readonly id: number; readonly value: CallAnswer }
   /** Only of a call that may fail; on any other fault a worker ends. The message holds no secret. */
   | { readonly type: 'failed'; readonly id: number; readonly message: string }

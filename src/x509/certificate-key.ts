@@ -9,6 +9,9 @@ declare const brand: unique symbol
  */
 export type CertificateKey = string & { readonly [brand]: 'CertificateKey' }
 
+/** The key of no certificate: asks the directory about a user alone. */
+export const noCertificateKey = '' as CertificateKey
+
 /** Which issuer: the first 32 lower-case hex digits of the SHA-256 of its SubjectPublicKeyInfo (DER). */
 export function issuerIdOf(publicKeyDer: Uint8Array): string {
   return hash('sha256', publicKeyDer, 'hex').slice(0, 32)

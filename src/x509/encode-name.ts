@@ -4,17 +4,27 @@ import { derElement, derOid, derSequence, derText } from './der-writer.ts'
 import { oids } from './oids.ts'
 
 /**
- * DER of a distinguished name, one attribute in each relative name, in the order given. Country is a PrintableString
- * (RFC 5280 appendix A), e-mail an IA5String, everything else a UTF8String.
+ * DER of a distinguished name, one attribute in each relative name, in the order given. Country and serial number are
+ * PrintableStrings (RFC 5280 appendix A), e-mail an IA5String, everything else a UTF8String.
  */
 export function encodeName(attributes: readonly NameAttribute[]): Uint8Array {
   return derSequence(
     ...attributes.map(({ oid, value }) => {
-      const tag = oid === oids.countryName ? tags.printableString : tags.utf8String
-      const text = derText(oid === oids.emailAddress ? tags.ia5String : tag, value)
-      return derElement(tags.set, derSequence(derOid(oid), text))
+      return derElement(tags.set, derSequence(derOid(oid), derText(stringTag(oid), value)))
     }),
   )
+}
+
+function stringTag(oid: string): number {
+  switch (oid) {
+    case oids.countryName:
+    case oids.serialNumber:
+      return tags.printableString
+    case oids.emailAddress:
+      return tags.ia5String
+    default:
+      return tags.utf8String
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { PublicKeyKind } from './client-certificate.ts'
-import { type DerReader, tags, unreadable } from './der-reader.ts'
+import { DerReader, tags, unreadable } from './der-reader.ts'
 import { readOid } from './object-identifier.ts'
 import { curves, oids } from './oids.ts'
 
@@ -30,6 +30,11 @@ export function readPublicKey(reader: DerReader): PublicKeyKind {
     default:
       return { algorithm: 'unknown', oid }
   }
+}
+
+/** The same from a whole SubjectPublicKeyInfo. */
+export function publicKeyKindOf(publicKeyDer: Uint8Array): PublicKeyKind {
+  return readPublicKey(new DerReader(publicKeyDer).enter(tags.sequence))
 }
 
 /** Length in bits of the modulus of an RSAPublicKey inside the BIT STRING that comes next. */

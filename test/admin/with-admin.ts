@@ -5,6 +5,7 @@ import { type AdminDoor, type AdminTimeouts, startAdminDoor } from '../../src/ad
 import { operatorRoles } from '../../src/admin/operator.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import type { ReloadCause, ReloadResult, ReloadStatus } from '../../src/control-path/reload.ts'
+import type { LifecyclePorts } from '../../src/lifecycle/ports.ts'
 import type { Inspection } from '../../src/trust/inspect.ts'
 import { createTestCa, type TestCertificate } from '../helpers/test-ca.ts'
 import { startFakeLifecycle } from '../lifecycle/fake-lifecycle.ts'
@@ -69,10 +70,16 @@ export const inspection: Inspection = {
   ],
 }
 
-export type AdminOptions = { nowMs?: () => number; handles?: object[]; timeouts?: AdminTimeouts }
+export type AdminOptions = {
+  nowMs?: () => number
+  handles?: object[]
+  timeouts?: AdminTimeouts
+  /** Of the ports of the life of certificates. */
+  lifecycle?: Partial<LifecyclePorts>
+}
 
-export async function withAdmin(t: Test, { handles, timeouts, ...options }: AdminOptions = {}) {
-  const lifecycle = await startFakeLifecycle(t)
+export async function withAdmin(t: Test, { handles, timeouts, lifecycle: changes, ...options }: AdminOptions = {}) {
+  const lifecycle = await startFakeLifecycle(t, changes)
   const inspected: Uint8Array[] = []
   const lines: unknown[][] = []
   const ended: [string, number][] = []
@@ -93,6 +100,15 @@ export async function withAdmin(t: Test, { handles, timeouts, ...options }: Admi
     operatorIssuerPems: [operatorsCa.certificatePem],
     clock: { ...systemClock, ...options },
     log: { info: note, warn: note, error: note },
+    counter: {
+      institution: () => ({
+        name: { ja: '試験銀行', en: 'Test Bank' },
+        selfReference: { ja: '当行', en: 'our bank' },
+        contact: { ja: 'ヘルプデスク', en: 'Help desk' },
+        hours: { ja: '平日', en: 'Weekdays' },
+      }),
+      timeZone: () => 'Asia/Tokyo',
+    },
     requestEnded: (route, status) => void ended.push([route, status]),
     services: {
       reload: async (cause) => {
@@ -100,6 +116,13 @@ export async function withAdmin(t: Test, { handles, timeouts, ...options }: Admi
         return reloads.result
       },
       lifecycle: lifecycle.ports,
+      notices: {
+        store: lifecycle.ports.store,
+        notices: () => ({ days: [40, 30, 10, 1], sendHour: 9, keepDays: 400 }),
+        timeZone: 'Asia/Tokyo',
+        log: lifecycle.ports.log,
+        nowMs: lifecycle.ports.nowMs,
+      },
       connections: (max) => lifecycle.workers.connections(max),
       connectionsListMax: 2,
       inspect: async (der) => {

@@ -41,6 +41,8 @@ const changeable: [name: string, next: Change][] = [
   ['issuers', { 'issuers.0.chain': [] }],
   ['server certificates', { 'doors.certificate.0.serverCertificates': newPair }],
   ['server certificates of the public door', { 'doors.public.serverCertificates': newPair }],
+  ['logins with a password', { 'doors.public.loginRequests': [{ path: '/login' }] }],
+  ['unknown login IDs', { 'doors.public.insecurePassUnknownLoginIds': true }],
   ['server certificates of the admin door', { 'doors.admin.serverCertificates': newPair }],
   ['CAs of operators', { 'doors.admin.operatorIssuers': [{ certificate: 'new-operators.pem' }] }],
   [

@@ -59,7 +59,16 @@ t.test('the sealing key and what lets into the store are secrets, and nothing el
     explainConfig()
       .filter((row) => row.secret)
       .map((row) => row.path),
-    ['store.redis.url', 'store.redis.sentinelPassword', 'store.redis.password', 'identity.sealingKey'],
+    [
+      'store.redis.url',
+      'store.redis.sentinelPassword',
+      'store.redis.password',
+      'issuing.signer.keyPassword',
+      'issuing.signer.pin',
+      'issuing.signer.password',
+      'notices.smtp.password',
+      'identity.sealingKey',
+    ],
   )
 })
 

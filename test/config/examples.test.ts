@@ -14,6 +14,8 @@ function exampleFiles(): MemoryFiles {
     .put('/run/credentials/sealing-key', `${Buffer.alloc(32, 1).toString('base64')}\n`)
     .put('/run/credentials/redis-password', 'redis-secret\n')
     .put('/run/credentials/sentinel-password', 'sentinel-secret\n')
+    .put('/run/credentials/smtp-password', 'smtp-secret\n')
+    .put('/run/credentials/token-pin', '1234\n')
   for (const name of ['root-ca', 'user-ca', 'user-ca-2026', 'user-ca-2027', 'partner-ca', 'operators-ca']) {
     files.put(
       `/etc/sekisho/issuers/${name}.pem`,
@@ -27,6 +29,7 @@ function exampleFiles(): MemoryFiles {
   }
   const gateway = makeCertificate({ commonName: 'gateway', extensions: ['extendedKeyUsage=clientAuth'] })
   const internalCa = makeCertificate({ commonName: 'internal-ca', extensions: caExtensions })
+  files.put('/etc/sekisho/mail/internal-ca.pem', internalCa.certificate)
   for (const folder of ['upstreams', 'redis']) {
     files
       .put(`/etc/sekisho/${folder}/internal-ca.pem`, internalCa.certificate)
@@ -73,7 +76,13 @@ t.test('full.yaml sets every field there is', async (t) => {
   const unset = explainConfig()
     .filter((row) => !set.has(row.path))
     .map((row) => row.path)
-  t.same(unset, ['doors.certificate[].loginId.oid', 'store.redis.url'])
+  const otherSigners = ['key', 'keyPassword', 'url', 'ca', 'certificate', 'username', 'password']
+  t.same(unset.toSorted(), [
+    'doors.certificate[].loginId.oid',
+    ...otherSigners.map((name) => `issuing.signer.${name}`).toSorted(),
+    'notices.outboxFolder',
+    'store.redis.url',
+  ])
   t.match(read('full.yaml'), /\{ from: subjectAttribute, oid: 2\.5\.4\.5 \}/)
 })
 

@@ -11,6 +11,7 @@ const forwarders = (...ranges: string[]) => ({ 'http.trustedForwarders': ranges 
 const methods = (...names: string[]) => ({ 'http.extraMethods': names })
 const origins = (...values: string[]) => ({ 'http.webSocketOrigins': values })
 const helpUrl = (value: string) => ({ 'institution.helpUrl': value })
+const logins = (...requests: object[]) => ({ 'doors.public.loginRequests': requests })
 const audit = (file: string) => ({ 'auditLog.file': file })
 const assertion = (values: object) => ({ 'identity.assertion': { audience: 'app', ...values } })
 
@@ -197,6 +198,42 @@ const cases: Case[] = [
   ],
   ['an audit log with an absolute path', audit('/var/log/audit.log'), /auditLog\.file/, audit('a/../audit.log')],
   [
+    'logins without a directory',
+    { ...logins({ path: '/login' }), directory: 'none' },
+    /doors\.public\.loginRequests as an empty list, or left out: .*directory is none/,
+    { ...logins(), directory: 'none' },
+  ],
+  [
+    'a login path twice, in another case',
+    logins({ path: '/login' }, { path: '/LOGIN' }),
+    /loginRequests\[1\]\.path as a path that stands there once/,
+    logins({ path: '/login' }, { path: '/login2' }),
+  ],
+  [
+    'a login path with a slash behind it',
+    logins({ path: '/login/' }),
+    /path as a path that starts/,
+    logins({ path: '/' }),
+  ],
+  [
+    'a login path with an escape',
+    logins({ path: '/log%69n' }),
+    /path as a path that starts/,
+    logins({ path: '/a/login.do' }),
+  ],
+  [
+    'a field name that forms escape',
+    logins({ path: '/login', loginIdField: 'login id' }),
+    /loginIdField as up to 64 letters/,
+    logins({ path: '/login', loginIdField: 'form:login_id' }),
+  ],
+  [
+    'a login larger than can be held',
+    logins({ path: '/login', bodyBytesMax: 1_048_577 }),
+    /bodyBytesMax as a whole number from 256 to 1048576/,
+    logins({ path: '/login', bodyBytesMax: 1_048_576 }),
+  ],
+  [
     'a text that is empty',
     { 'institution.name.ja': '' },
     /institution\.name\.ja as a text that is not empty/,
@@ -231,4 +268,20 @@ t.test('serving with stale data is warned of', async (t) => {
 t.test('origins come out as browsers send them', async (t) => {
   const { config } = parseSample({ set: origins('HTTPS://WWW.Bank.example:443', 'https://a.example:8443') })
   t.same(config.http.webSocketOrigins, ['https://www.bank.example', 'https://a.example:8443'])
+})
+
+t.test('logins are recognised where they are asked for, and what that leaves open is warned of', async (t) => {
+  const none = parseSample()
+  t.same(none.config.doors.public?.loginRequests, [])
+  t.equal(none.config.doors.public?.insecurePassUnknownLoginIds, false)
+  const sealed = { 'identity.sealCookies': ['SESSION'] }
+  const some = parseSample({ set: { ...logins({ path: '/login' }), ...sealed } })
+  t.same(some.config.doors.public?.loginRequests, [
+    { path: '/login', loginIdField: 'loginId', includeBelow: false, bodyBytesMax: 16_384 },
+  ])
+  t.same(some.warnings, [])
+  const unsealed = parseSample({ set: { ...logins({ path: '/login' }), 'identity.sealCookies': [] } })
+  t.match(unsealed.warnings, [/without identity\.sealCookies/])
+  const passes = parseSample({ set: { ...sealed, 'doors.public.insecurePassUnknownLoginIds': true } })
+  t.match(passes.warnings, [/insecurePassUnknownLoginIds is on/])
 })

@@ -73,6 +73,25 @@ t.test('suspension and login method: the newest counts, a tie means no', async (
   }
 })
 
+t.test(
+  'R22: a switch to certificate mode cuts who came in with a password; a contract that never was in password mode has nobody',
+  async (t) => {
+    const memory = createMemory()
+    const take = (version: number, method: 'certificate' | 'password') =>
+      takeEvent({ kind: 'login_method', version, contractId: 'shoji', method }, memory)
+    t.equal(take(1, 'certificate'), undefined)
+    t.match(take(2, 'password'), { selector: { by: 'contract', contractId: 'shoji' } })
+    t.strictSame(take(3, 'certificate'), {
+      version: 3,
+      kind: 'cut',
+      selector: { by: 'passwordContract', contractId: 'shoji' },
+      reason: 'login_method_mismatch',
+    })
+    t.equal(take(3, 'certificate'), undefined, 'told once')
+    t.equal(take(2, 'password'), undefined, 'what is older')
+  },
+)
+
 const loginRule = (version: number, notBeforeMaxMs: number) =>
   ({
     kind: 'rule',

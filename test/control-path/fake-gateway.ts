@@ -16,7 +16,7 @@ import type { TrustStore } from '../../src/control-path/store-port.ts'
 import { TrustMemory } from '../../src/control-path/trust-memory.ts'
 import { DirectoryReplicaFile } from '../../src/store/embedded/directory-replica.ts'
 import { EmbeddedStore } from '../../src/store/embedded/embedded-store.ts'
-import type { DenialReason } from '../../src/trust/denial.ts'
+import type { CutReason } from '../../src/trust/denial.ts'
 import { fingerprintOf } from '../../src/trust/fingerprint.ts'
 import { createFreshness, Freshness } from '../../src/trust/freshness.ts'
 import type { ConnectionSummary, CutSelector, RecheckScope } from '../../src/trust/live-connections.ts'
@@ -35,7 +35,13 @@ export class FakeWorkers implements DataWorkers {
     this.#index = index
   }
 
-  async cut(selector: CutSelector, reason: DenialReason): Promise<number> {
+  async cut(selector: CutSelector, reason: CutReason): Promise<number> {
+    if (selector.by === 'passwordContract') {
+      const { contractId } = selector
+      if (this.#index.has(fingerprintOf('password_mode', contractId))) this.cutTooEarly.push(contractId)
+      this.told.push(`cut passwords of ${contractId} ${reason}`)
+      return 0
+    }
     const [kind, subjects] = entriesOf(selector, reason)
     for (const subject of subjects) {
       if (!this.#index.has(fingerprintOf(kind, subject))) this.cutTooEarly.push(subject)
@@ -76,7 +82,7 @@ export class FakeWorkers implements DataWorkers {
   }
 }
 
-function entriesOf(selector: CutSelector, reason: DenialReason) {
+function entriesOf(selector: Exclude<CutSelector, { by: 'passwordContract' }>, reason: CutReason) {
   if (selector.by === 'loginId') return ['suspended', [selector.loginId]] as const
   if (selector.by === 'contract') return ['password_mode', [selector.contractId]] as const
   const keys: readonly string[] = selector.by === 'certificates' ? selector.keys : [selector.key]

@@ -28,6 +28,7 @@ port?.on('message', (message: ControlMessage) => {
     })
     return
   }
+  if (message.type === 'use_noted') return
   const { call } = message
   const done = (value: unknown) => port.postMessage({ type: 'done', id: message.id, value })
   switch (call.type) {

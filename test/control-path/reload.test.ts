@@ -40,6 +40,8 @@ async function setUp(t: Test, options: { prepareTimeoutMs?: number; settled?: Pr
     startOf: ({ slot }) => ({ slot, name: current }),
     answer: () => Promise.reject(new Error('nobody asks')),
     audit: () => {},
+    noteUse: async () => {},
+    noteSightings: () => {},
     workerEnded: (id) => void seen.steps.push(`${id} ended`),
     firstCalls: () => [],
   })

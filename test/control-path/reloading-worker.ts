@@ -16,7 +16,7 @@ let inUse = name
 let prepared: PlayedReload | undefined
 
 port?.on('message', (message: ControlMessage) => {
-  if (message.type === 'answer') return
+  if (message.type !== 'call') return
   const { call, id } = message
   const done = (value: unknown) => port.postMessage({ type: 'done', id, value })
   switch (call.type) {

@@ -40,6 +40,8 @@ function setUp(
     },
     answer: options.answer ?? (async () => stranger),
     audit: (notes) => audited.push(...notes.map(({ record }) => record)),
+    noteUse: async () => {},
+    noteSightings: () => {},
     workerEnded: (id, why) => ended.push({ id, why }),
     firstCalls: () => options.firstCalls ?? [],
   })

@@ -37,7 +37,7 @@ async function setUp(t: Test, changes: { directory?: boolean } = {}) {
     name: 'certificate',
     certificates: new CertificateReader({ issuers: [issuer], loginId: { from: 'commonName' }, rsaBitsMin: 2_048 }),
     trust: { ...trust.state, clock },
-    services: { clock, renewalDueDays: 30, signer: undefined, sealer: undefined },
+    services: { clock, renewalDueDays: 30, timeZone: 'UTC', signer: undefined, sealer: undefined },
     deadlines: { add: ignore, remove: ignore },
     batch: { run: ignore, fromClient: ignore },
     audit: { refused: ignore },

@@ -90,11 +90,25 @@ t.test('what no route takes is found nowhere', async (t) => {
   t.equal(found(table([]), '/../x'), 'ambiguous')
 })
 
-t.test('the gateway’s own paths take no route, in whatever spelling', async (t) => {
+t.test('the gateway’s own paths take none of an application’s routes, in whatever spelling', async (t) => {
   for (const target of ['/.sekisho/jwks.json', '/.sekisho', '/%2esekisho/x', '//.sekisho/', '/.SEKISHO;x/y'])
     t.equal(found(usual, target), undefined, target)
   t.equal(found(usual, '/.well-known/security.txt'), '/')
   t.equal(found(usual, '/.sekishop'), '/')
+})
+
+t.test('they take the routes of its own pages, and nothing else does', async (t) => {
+  const routes = table([{ prefix: '/' }, { prefix: '/.sekisho' }, { prefix: '/.sekisho/users/revoke' }])
+  for (const [target, name] of [
+    ['/.sekisho/issue?lang=ja', '/.sekisho'],
+    ['/%2esekisho/issue', '/.sekisho'],
+    ['/.sekisho/users', '/.sekisho'],
+    ['/.sekisho/users/revoke', '/.sekisho/users/revoke'],
+    ['/.sekisho/users/revoked', '/.sekisho'],
+    ['/.sekishop', '/'],
+    ['/x/.sekisho/issue', '/'],
+  ] as const)
+    t.equal(found(routes, target), name, target)
 })
 
 t.test('kept encoded slashes pass where both readings take the same route', async (t) => {

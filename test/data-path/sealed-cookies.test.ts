@@ -105,3 +105,72 @@ t.test('Set-Cookie is sealed whatever the case of the name and the blanks around
     t.match(sealer.openCookies(pair(sealed), user01), /^session=x$/i)
   }
 })
+
+const login = { loginId: 'pass01', contractId: '契約 1' }
+type Owned = NonNullable<CookieBinding['owned']>
+
+/** The public door where logins are known; keeps what is opened. */
+function ownedDoor(owner: Owned['login'], admits = true) {
+  const opened: Parameters<Owned['admits']>[0][] = []
+  const owned: Owned = {
+    login: owner,
+    defaultPath: '/app',
+    admits: (cookie) => {
+      opened.push(cookie)
+      return admits
+    },
+  }
+  const binding: CookieBinding = { loginMethod: 'password', loginId: undefined, owned }
+  return { binding, opened }
+}
+
+t.test('where logins are known, a sealed value says whose it is and how it was set', async (t) => {
+  const { sealer } = sealerWith()
+  const { binding, opened } = ownedDoor(login)
+  const cases: Record<string, string> = {
+    '; Path=/x; Secure': '; Path=/x; Secure',
+    '; Secure': '; Secure; Path=/app',
+    '': '; Path=/app',
+    '; path = /a; PATH=/b': '; path = /a; PATH=/b',
+    '; Path=': '; Path=; Path=/app',
+    '; Path=/a; Path': '; Path=/a; Path; Path=/app',
+    '; Path=x': '; Path=x; Path=/app',
+    [`; X=${'x'.repeat(600)}`]: '',
+  }
+  for (const [attributes, kept] of Object.entries(cases)) {
+    const sealed = sealer.sealSetCookie(`SESSION=\xe9x${attributes}`, binding)
+    t.match(sealed, /^SESSION=s2\./)
+    t.ok(sealed.endsWith(attributes))
+    t.equal(sealer.openCookies(pair(sealed), binding), 'SESSION=\xe9x')
+    t.strictSame(opened.pop(), { name: 'SESSION', plain: '\xe9x', login, attributes: kept })
+  }
+})
+
+t.test('it opens on the public door where logins are known only, and only if it is admitted there', async (t) => {
+  const { sealer } = sealerWith()
+  const sealed = pair(sealer.sealSetCookie('SESSION=x', ownedDoor(login).binding))
+  const nobodys = pair(sealer.sealSetCookie('SESSION=x', ownedDoor(undefined).binding))
+  t.equal(sealer.openCookies(sealed, ownedDoor(undefined).binding), 'SESSION=x', 'whoever asks')
+  t.equal(sealer.openCookies(sealed, ownedDoor(login, false).binding), '')
+  for (const value of [sealed, nobodys]) {
+    t.equal(sealer.openCookies(value, { loginMethod: 'password', loginId: undefined }), '')
+    t.equal(sealer.openCookies(value, { loginMethod: 'certificate', loginId: 'pass01' }), '')
+  }
+  const { binding, opened } = ownedDoor(login)
+  t.equal(sealer.openCookies(nobodys, binding), 'SESSION=x')
+  t.match(opened, [{ login: undefined }])
+})
+
+t.test('values of either kind are not taken for the other', async (t) => {
+  const { sealer } = sealerWith()
+  const { binding, opened } = ownedDoor(login)
+  const plain = pair(sealer.sealSetCookie('SESSION=x', { loginMethod: 'password', loginId: undefined }))
+  const sealed = pair(sealer.sealSetCookie('SESSION=x', binding))
+  t.equal(sealer.openCookies(plain, binding), 'SESSION=x', 'from before logins were known')
+  t.strictSame(opened, [])
+  t.equal(sealer.openCookies(plain.replace('s1.', 's2.'), binding), '')
+  t.equal(sealer.openCookies(sealed.replace('s2.', 's1.'), binding), '')
+  const certificates = pair(sealer.sealSetCookie('SESSION=x', user01))
+  t.equal(sealer.openCookies(certificates, binding), '')
+  t.equal(sealer.openCookies(certificates.replace('s1.', 's2.'), binding), '')
+})

@@ -15,15 +15,17 @@ t.test('request ids begin in a way that is unique to the connection, short and s
   for (const id of ids) if (!/^[0-9a-z]{8}-[0-9a-z]{1,8}-?$/.test(id)) t.fail(id)
 })
 
-t.test('paths below /.sekisho/ are ours, with or without a query, and no others', async (t) => {
+t.test('a page of the worker’s own is found by its exact path, with or without a query', async (t) => {
   const pages = new OwnPages()
   const page = () => ({ status: 200, contentType: 'text/plain', body: 'x' })
   pages.set('/.sekisho/jwks.json', page)
   t.equal(pages.find('/.sekisho/jwks.json'), page)
   t.equal(pages.find('/.sekisho/jwks.json?x=1'), page)
-  for (const missing of ['/.sekisho/', '/.sekisho/JWKS.json', '/.sekisho/jwks.json/', '/.sekisho/../x'])
-    t.equal(pages.find(missing), 'missing', missing)
   for (const other of [
+    '/.sekisho/',
+    '/.sekisho/JWKS.json',
+    '/.sekisho/jwks.json/',
+    '/.sekisho/../x',
     '/',
     '/.sekisho',
     '/.Sekisho/jwks.json',

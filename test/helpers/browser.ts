@@ -35,6 +35,8 @@ export type TestBrowser = {
   readonly browser: Browser
   /** A tab of a new profile: nothing remembered, no cookies. Language as sent in Accept-Language. Default Japanese, desktop. */
   open(options?: { readonly locale?: 'ja-JP' | 'en-US'; readonly viewport?: keyof typeof viewports }): Promise<Page>
+  /** Another certificate comes into the store of the running browser, as by a double click on its file. */
+  install(certificate: BrowserCertificate): Promise<void>
   /** From now on the user would pick otherwise, where the browser asks. Resolves when the running browser knows. */
   pickInstead(choices: Choices): Promise<void>
   close(): Promise<void>
@@ -150,6 +152,7 @@ export async function startBrowser(options: {
       context.setDefaultTimeout(10_000)
       return context.newPage()
     },
+    install: (certificate) => install(storeOf(home), certificate),
     pickInstead: async (choices) => {
       options.policy.pick(options.authorities, choices)
       await reloadPolicy(browser, Object.values(choices))
@@ -165,12 +168,19 @@ async function fillStore(
   home: string,
   { rootCa, certificates }: { rootCa: string; certificates: readonly BrowserCertificate[] },
 ): Promise<void> {
-  const folder = join(home, '.pki', 'nssdb')
-  mkdirSync(folder, { recursive: true })
-  const store = `sql:${folder}`
+  mkdirSync(join(home, '.pki', 'nssdb'), { recursive: true })
+  const store = storeOf(home)
   await run('certutil', ['-d', store, '-N', '--empty-password'])
   await run('certutil', ['-d', store, '-A', '-t', 'C,,', '-n', 'root', '-i', rootCa])
-  for (const { file, password } of certificates) await run('pk12util', ['-d', store, '-i', file, '-W', password])
+  for (const certificate of certificates) await install(store, certificate)
+}
+
+function storeOf(home: string): string {
+  return `sql:${join(home, '.pki', 'nssdb')}`
+}
+
+async function install(store: string, { file, password }: BrowserCertificate): Promise<void> {
+  await run('pk12util', ['-d', store, '-i', file, '-W', password])
 }
 
 /** Has a running browser read the policy again; resolves when the policy it uses speaks of all these. */

@@ -7,6 +7,7 @@ import { readIssuingCa } from '../../src/x509/issuing-ca.ts'
 import { startFakeGateway } from '../control-path/fake-gateway.ts'
 import { createTestCa } from '../helpers/test-ca.ts'
 import { addPeople, issuerA, issuerB } from '../store/contract.ts'
+import { FakeVerifier, passwords, portal } from './samples.ts'
 
 /** The one issuing CA here that can sign. */
 export const signingCa = createTestCa({ commonName: 'signing' })
@@ -20,7 +21,7 @@ export const issuers = [
 const { certificatePem } = signingCa
 const issuingCas = [readIssuingCa({ name: 'signing-ca', certificatePem, chainPems: [] }, systemClock.nowMs())]
 
-export async function startFakeLifecycle(t: Test, changes: Partial<Pick<LifecyclePorts, 'directory' | 'nowMs'>> = {}) {
+export async function startFakeLifecycle(t: Test, changes: Partial<LifecyclePorts> = {}) {
   const gateway = await startFakeGateway(t)
   await addPeople(gateway.store)
   await gateway.follower.ready()
@@ -35,7 +36,15 @@ export async function startFakeLifecycle(t: Test, changes: Partial<Pick<Lifecycl
     issuingCas: () => issuingCas,
     directory: 'embedded',
     audit: (event) => void audited.push(event),
+    issuing: () => undefined,
+    passwords: () => passwords,
+    portal: () => portal,
+    revokedUntilMs: async () => undefined,
+    revokedByRule: async () => new Set(),
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+    verifier: new FakeVerifier(),
     nowMs: () => 1_000,
+    pause: async () => {},
     ...changes,
   }
   return { ...gateway, ports, audited }

@@ -20,7 +20,7 @@ const nothing: RevokeRequest = {
 }
 const why = { reason: 'wrong user', comment: '' }
 
-t.test('by login ID: every unexpired certificate, the superseded one too, expired ones not', async (t) => {
+t.test('R17: by login ID: every unexpired certificate, the superseded one too, expired ones not', async (t) => {
   const { store, ports, audited, isRevoked } = await startFakeLifecycle(t)
   const old = certificateKey(issuerA, 'dead')
   await store.upsertCertificate({ key: old, loginId: 'user01', notBeforeMs: 0, notAfterMs: 999 })

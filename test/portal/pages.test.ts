@@ -90,6 +90,12 @@ t.test(
     const utc = createPages(institution, { timeZone: 'UTC' }).denial(input())
     t.match(utc.body, '2027年11月20日')
     t.match(utc.body, '20 Nov 2027')
+    t.notMatch(body, textsJa.words.successor)
+    const successor = { serial: 'def4567', notAfterMs: Date.parse('2028-11-20T15:00:00Z') }
+    const replaced = pages.denial(input({ denial: { ...deny('certificate_superseded', '', certificate), successor } }))
+    t.match(replaced.body, '0DEF4567', 'R13: the one to choose, by its serial and expiry')
+    t.match(replaced.body, '2028年11月21日')
+    for (const { words } of [textsJa, textsEn]) t.match(replaced.body, words.successor)
     const without = pages.denial(input({ denial: deny('certificate_missing', '') }))
     t.notMatch(without.body, 'class="certificate"')
   },

@@ -1,10 +1,14 @@
 import type { Test } from 'tap'
 import { testDirectory } from './contract-directory.ts'
 import { testGateways } from './contract-gateways.ts'
+import { testIssuance } from './contract-issuance.ts'
 import { testLog } from './contract-log.ts'
+import { testOutbox } from './contract-outbox.ts'
 import { testPublishAgain } from './contract-publish-again.ts'
 import { testRevocations } from './contract-revocations.ts'
 import { testRules } from './contract-rules.ts'
+import { testSharedNotes } from './contract-shared-notes.ts'
+import { testUse } from './contract-use.ts'
 import type { ContractSetting, StoreFactory } from './samples.ts'
 
 // Goal: what every adapter of TrustStore must do, whatever it is made of.
@@ -35,5 +39,9 @@ export function testTrustStore(
   testRules(t, setting)
   testPublishAgain(t, setting)
   testDirectory(t, setting)
+  testIssuance(t, setting)
+  testUse(t, setting)
+  testOutbox(t, setting)
+  testSharedNotes(t, setting)
   testGateways(t, setting)
 }

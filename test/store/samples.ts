@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
-import type { Actor, CertificateKey, TrustEvent } from '../../src/control-path/ports.ts'
+import type { DirectoryRecord, NewCertificate } from '../../src/control-path/directory-port.ts'
+import type { Actor, CertificateKey, DirectoryEntry, TrustEvent } from '../../src/control-path/ports.ts'
 import type { LogPosition, RevocationRequest, TrustStore } from '../../src/control-path/store-port.ts'
 import { certificateKey } from '../../src/x509/certificate-key.ts'
 
@@ -24,6 +25,8 @@ export const keyB1 = certificateKey(issuerB, '1')
 export const operator: Actor = { name: 'sato.hanako', role: 'security', requestId: 'r-1' }
 export const start: LogPosition = { version: 0, token: '' }
 export const dayMs = 86_400_000
+/** A notAfter that lies ahead, whichever clock a store has: the year 2079. Unit: milliseconds since the epoch. */
+export const futureMs = dayMs * 40_000
 /** What stores that are given their clock think it is. A whole second. */
 export const givenNowMs = 1_000_000
 export const nowMs = (): number => givenNowMs
@@ -36,6 +39,54 @@ export async function addPeople(store: TrustStore): Promise<void> {
   await store.upsertContract({ contractId: 'shoji', loginMethod: 'certificate', certificateLimit: 100 })
   await store.upsertUser({ loginId: 'user01', contractId: 'shoji', role: 'general' })
   await store.upsertUser({ loginId: 'user02', contractId: 'shoji', role: 'master' })
+}
+
+/** A certificate of user01 that is about to be signed, with a public key of its own for each serial number. */
+export function reservationOf(
+  serial: string,
+  changes: Partial<NewCertificate> = {},
+): NewCertificate & { readonly publicKeyHash: string } {
+  const publicKeyHash = `public-key-${serial}`
+  return {
+    key: certificateKey(issuerA, serial),
+    loginId: 'user01',
+    notBeforeMs: 1_000,
+    notAfterMs: futureMs,
+    publicKeyHash,
+    ...changes,
+  }
+}
+
+/** Reserves in the contract `shoji` as it is now; fails if it is not reserved. */
+export async function reserve(
+  t: Test,
+  store: TrustStore,
+  certificate: NewCertificate & { readonly publicKeyHash: string },
+  replaces: readonly CertificateKey[] = [],
+): Promise<CertificateKey> {
+  const revision = await revisionOf(store)
+  const outcome = await store.reserveCertificate(certificate, { contractId: 'shoji', revision, replaces })
+  t.equal(outcome, 'reserved')
+  return certificate.key
+}
+
+/** The revision of a contract now; -1: there is no such contract. */
+export async function revisionOf(store: TrustStore, contractId = 'shoji'): Promise<number> {
+  return (await store.contractHoldings(contractId, 0))?.revision ?? -1
+}
+
+/** Keys and states of a login ID's certificates, in the order in which they were recorded. */
+export async function statesOf(store: TrustStore, loginId = 'user01'): Promise<(readonly [CertificateKey, string])[]> {
+  const certificates = [...(await store.certificatesOf(loginId, 0))]
+  certificates.sort((left, right) => left.recordedVersion - right.recordedVersion)
+  return certificates.map(({ key, state }) => [key, state] as const)
+}
+
+/** The whole directory, every page of it, sorted by what each record is about. */
+export async function allRecords(store: TrustStore): Promise<DirectoryRecord[]> {
+  const records: DirectoryRecord[] = []
+  for await (const page of store.directory()) records.push(...page)
+  return records.toSorted((left, right) => (nameOf(left) < nameOf(right) ? -1 : 1))
 }
 
 /** What the store's clock says now. Unit: milliseconds since the epoch. */
@@ -107,10 +158,12 @@ function subjectOf(event: TrustEvent): string[] {
       return [`${event.suspended ? 'suspended' : 'reinstated'} ${event.loginId}`]
     case 'login_method':
       return [`${event.method} ${event.contractId}`]
-    case 'directory': {
-      const { entry } = event
-      if (entry.type === 'contract') return [`contract ${entry.contract.contractId}`]
-      return [entry.type === 'user' ? `user ${entry.user.loginId}` : `certificate ${entry.certificate.key}`]
-    }
+    case 'directory':
+      return [nameOf(event.entry)]
   }
+}
+
+function nameOf(entry: DirectoryEntry): string {
+  if (entry.type === 'contract') return `contract ${entry.contract.contractId}`
+  return entry.type === 'user' ? `user ${entry.user.loginId}` : `certificate ${entry.certificate.key}`
 }

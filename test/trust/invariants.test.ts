@@ -169,11 +169,17 @@ t.test('3. every version of HTTP has its requests judged in one place before any
   const using = (text: string) =>
     files.filter((file) => readFileSync(join(source, 'data-path', file), 'utf8').includes(text)).sort()
   const versions = ['http1-connection.ts', 'http2-stream.ts']
-  t.strictSame(using('new Exchange('), versions, 'who can send a request to an application')
+  t.strictSame(using('new Exchange('), ['open-exchange.ts'], 'who can send a request to an application')
+  t.strictSame(using('= openExchange('), versions, 'on behalf of whom')
   t.strictSame(using('= openRequest('), versions, 'asks first')
   const judging = ['client-connection.ts', 'open-request.ts']
   t.strictSame(using('judgeAgain('), judging, 'where it is judged, and what passes through a WebSocket')
-  t.strictSame(using('new PermittedClient('), ['client-connection.ts'], 'who can vouch for a client')
+  const vouching = ['client-connection.ts', 'permitted-client.ts']
+  t.strictSame(
+    using('new PermittedClient('),
+    vouching,
+    'who can vouch for a client; the second for one that has its permit',
+  )
 })
 
 t.test('4. unknown, unreadable or too stale means deny', async (t) => {

@@ -10,7 +10,7 @@ const passingCodes: ReadonlySet<number> = new Set([5, 6])
 const damageCodes: ReadonlySet<number> = new Set([11, 26])
 
 /** A row as node:sqlite gives it; each query knows the types of its own columns. */
-export type Row = Readonly<Record<string, string | number | null>>
+export type Row = Readonly<Record<string, string | number | null | Uint8Array>>
 
 export type DatabaseOptions = {
   readonly schema: Schema

@@ -1,12 +1,14 @@
 import { renameSync, rmSync } from 'node:fs'
 import { GatewayError } from '../../base/errors.ts'
-import type { DirectoryReplica } from '../../control-path/directory-replica.ts'
+import type { DirectoryRecord } from '../../control-path/directory-port.ts'
+import type { DirectoryReplica, KnownCertificate } from '../../control-path/directory-replica.ts'
 import type { TrustEvent } from '../../control-path/ports.ts'
-import type { DirectoryRecord, LogPosition } from '../../control-path/store-port.ts'
+import type { LogPosition } from '../../control-path/store-port.ts'
 import type { DirectoryAnswer } from '../../trust/directory-answer.ts'
 import type { CertificateKey } from '../../x509/certificate-key.ts'
 import { Database, isDamage } from './database.ts'
 import * as rows from './replica-rows.ts'
+import { replicaSchema } from './replica-schema.ts'
 
 export type DirectoryReplicaOptions = {
   /**
@@ -24,9 +26,9 @@ const chunkRecordsMax = 500
  * The copy of the directory in one SQLite file, which two processes may share while one takes over from the other. What was
  * written survives kill -9; power loss may take the last changes away, but then the position with them.
  *
- * Three states: whole (`position()` is where it stands), behind (never loaded, or a change was not written: `position()` is
- * undefined, the position in the file stays where the file was whole), and in a round, which leads from either to whole. A
- * damaged file is put aside and begun anew, behind.
+ * Three states: whole (`position()` is where it stands), behind (never loaded, loaded by an older program, or a change was not
+ * written: `position()` is undefined, the position in the file stays where the file was whole), and in a round, which leads from
+ * either to whole. A damaged file is put aside and begun anew, behind.
  */
 export class DirectoryReplicaFile implements DirectoryReplica {
   readonly #file: string
@@ -50,7 +52,7 @@ export class DirectoryReplicaFile implements DirectoryReplica {
     this.#lockWaitMs = options.lockWaitMs ?? 1_000
     this.#attempt((database) => {
       this.#position = rows.readReplicaPosition(database)
-      this.#loaded = this.#position !== undefined
+      this.#loaded = rows.wasLoaded(database)
     })
   }
 
@@ -99,6 +101,10 @@ export class DirectoryReplicaFile implements DirectoryReplica {
     if (answer !== undefined && this.#loaded) return answer
     const why = answer === undefined ? 'it cannot be read now' : 'it was never loaded whole'
     throw new GatewayError('store_unavailable', `Cannot look up a login ID in ${this.#file}: ${why}`)
+  }
+
+  certificatesOf(loginId: string): readonly KnownCertificate[] {
+    return this.#attempt((database) => rows.readKnownCertificates(database, loginId)) ?? []
   }
 
   close(): void {
@@ -150,7 +156,7 @@ export class DirectoryReplicaFile implements DirectoryReplica {
 
   #open(): Database {
     return new Database(this.#file, {
-      schema: rows.replicaSchema,
+      schema: replicaSchema,
       durable: false,
       lockWaitMs: this.#lockWaitMs,
     })

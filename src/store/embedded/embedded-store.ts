@@ -1,15 +1,24 @@
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
 import { GatewayError } from '../../base/errors.ts'
+import type * as people from '../../control-path/directory-port.ts'
+import type * as issuance from '../../control-path/issuance-port.ts'
+import type * as outbox from '../../control-path/outbox-port.ts'
 import type { Actor, TrustEvent } from '../../control-path/ports.ts'
 import type * as port from '../../control-path/store-port.ts'
 import type { DirectoryAnswer } from '../../trust/directory-answer.ts'
 import type { CertificateKey } from '../../x509/certificate-key.ts'
+import * as certificates from './certificate-rows.ts'
 import { Database, isPassing } from './database.ts'
 import * as changes from './directory-changes.ts'
+import { type DirectoryCursor, readDirectoryPage } from './directory-pages.ts'
 import * as directory from './directory-rows.ts'
 import * as events from './event-rows.ts'
 import * as gateways from './gateway-rows.ts'
+import * as issuing from './issuance-rows.ts'
+import * as mails from './mail-rows.ts'
+import { readMetaRow, writeMetaRow } from './meta-rows.ts'
+import * as notes from './note-rows.ts'
 import * as revocations from './revocation-rows.ts'
 import * as rules from './rule-rows.ts'
 import { storeSchema } from './schema.ts'
@@ -26,7 +35,7 @@ export type EmbeddedStoreOptions = {
 const firstPauseMs = 2
 const longestPauseMs = 100
 /** Small enough not to hold this thread for long. */
-const statePageEvents = 500
+const pageRecords = 500
 
 /**
  * The store of a single machine: one SQLite file, which several processes may share. SQLite blocks, so only the control thread
@@ -67,9 +76,9 @@ export class EmbeddedStore implements port.TrustStore {
   async *state(): AsyncGenerator<readonly TrustEvent[], void, void> {
     const through = await this.#use((database) => readHighestVersion(database))
     for (let after = 0; after < through; ) {
-      const page = await this.#use((database) => readState(database, { after, through, limit: statePageEvents }))
+      const page = await this.#use((database) => readState(database, { after, through, limit: pageRecords }))
       yield page
-      if (page.length < statePageEvents) return
+      if (page.length < pageRecords) return
       after = page.at(-1)?.version ?? through
       await nextTurn()
     }
@@ -124,43 +133,186 @@ export class EmbeddedStore implements port.TrustStore {
     return this.#use((database) => revocations.readRevocations(database, filter))
   }
 
-  upsertContract(contract: port.Contract): Promise<void> {
+  upsertContract(contract: people.Contract): Promise<void> {
     return this.#change((database) => changes.upsertContractRow(database, contract, this.#context))
   }
 
-  upsertUser(user: Omit<port.User, 'state'>): Promise<void> {
+  upsertUser(user: Omit<people.User, 'state'>): Promise<void> {
     return this.#change((database) => changes.upsertUserRow(database, user, this.#context))
   }
 
-  upsertCertificate(certificate: port.NewCertificate): Promise<'recorded' | 'known' | 'belongs_to_another'> {
+  upsertCertificate(certificate: people.NewCertificate): Promise<'recorded' | 'known' | 'belongs_to_another'> {
     return this.#change((database) => changes.upsertCertificateRow(database, certificate, this.#context))
   }
 
-  contract(contractId: string): Promise<port.Contract | undefined> {
+  contract(contractId: string): Promise<people.Contract | undefined> {
     return this.#use((database) => directory.readContract(database, contractId))
   }
 
-  user(loginId: string): Promise<port.User | undefined> {
+  user(loginId: string): Promise<people.User | undefined> {
     return this.#use((database) => directory.readUser(database, loginId))
   }
 
-  loginIds(prefix: string, limit: number): Promise<readonly string[]> {
-    return this.#use((database) => directory.readLoginIds(database, prefix, limit))
+  loginIds(prefix: string, limit: number, after = ''): Promise<readonly string[]> {
+    return this.#use((database) => directory.readLoginIds(database, prefix, { limit, after }))
   }
 
-  certificatesOf(loginId: string, unexpiredAtMs: number): Promise<readonly port.RecordedCertificate[]> {
+  contractIds(prefix: string, limit: number, after = ''): Promise<readonly string[]> {
+    return this.#use((database) => directory.readContractIds(database, prefix, { limit, after }))
+  }
+
+  async *directory(): AsyncGenerator<readonly people.DirectoryRecord[], void, void> {
+    let cursor: DirectoryCursor | undefined
+    do {
+      const page = await this.#use((database) => readDirectoryPage(database, cursor, pageRecords))
+      yield page.records
+      cursor = page.next
+      await nextTurn()
+    } while (cursor !== undefined)
+  }
+
+  certificatesOf(loginId: string, unexpiredAtMs: number): Promise<readonly people.RecordedCertificate[]> {
     return this.#use((database) => directory.readCertificates(database, loginId, unexpiredAtMs))
+  }
+
+  recordedCertificate(key: CertificateKey): Promise<people.RecordedCertificate | undefined> {
+    return this.#use((database) => directory.readRecordedCertificate(database, key))
   }
 
   lookUp(loginId: string, key: CertificateKey): Promise<DirectoryAnswer> {
     return this.#use((database) => directory.readAnswer(database, loginId, key))
   }
 
+  contractHoldings(contractId: string, unexpiredAtMs: number): Promise<issuance.ContractHoldings | undefined> {
+    return this.#use((database) => issuing.readHoldings(database, contractId, unexpiredAtMs))
+  }
+
+  reserveCertificate(
+    certificate: issuing.Reservation,
+    guard: issuing.ReservationGuard,
+  ): Promise<'reserved' | 'moved' | 'key_reused'> {
+    return this.#change((database) => issuing.reserveRow(database, certificate, { ...guard, ...this.#context }))
+  }
+
+  keepSigned(key: CertificateKey, der: Uint8Array): Promise<void> {
+    return this.#change((database) => {
+      certificates.forgetEnded(database, this.#clock.nowMs())
+      certificates.keepSignedRow(database, key, der)
+    })
+  }
+
+  signedCertificate(key: CertificateKey): Promise<Uint8Array | undefined> {
+    return this.#use((database) => certificates.readSigned(database, key))
+  }
+
+  certificateOfPublicKey(publicKeyHash: string): Promise<people.RecordedCertificate | undefined> {
+    return this.#use((database) => issuing.readOfPublicKey(database, publicKeyHash))
+  }
+
+  useCertificate(key: CertificateKey): Promise<issuance.UseResult> {
+    return this.#change((database) => issuing.useRow(database, key, this.#context))
+  }
+
+  noteSightings(sightings: readonly issuance.Sighting[]): Promise<void> {
+    return this.#changeFleeting((database) => {
+      certificates.forgetEnded(database, this.#clock.nowMs())
+      certificates.noteSightingRows(database, sightings)
+    })
+  }
+
+  sightings(keys: readonly CertificateKey[]): Promise<readonly (issuance.SeenSpan | undefined)[]> {
+    return this.#use((database) => certificates.readSightings(database, keys))
+  }
+
+  async *expiringCertificates(fromMs: number, toMs: number): AsyncGenerator<readonly issuance.Expiring[], void, void> {
+    let cursor: issuing.ExpiringCursor | undefined = { notAfterMs: fromMs, key: '' }
+    while (cursor !== undefined) {
+      const after: issuing.ExpiringCursor = cursor
+      const page = await this.#use((database) => issuing.readExpiring(database, after, { toMs, limit: pageRecords }))
+      yield page.found
+      cursor = page.next
+      await nextTurn()
+    }
+  }
+
+  addMails(added: readonly outbox.NewMail[]): Promise<readonly boolean[]> {
+    return this.#change((database) => added.map((mail) => mails.addMailRow(database, mail, this.#clock.nowMs())))
+  }
+
+  leaseMails(nowMs: number, leaseMs: number, limit: number): Promise<readonly outbox.Mail[]> {
+    return this.#change((database) => mails.leaseMailRows(database, { nowMs, leaseMs, limit }))
+  }
+
+  settleMail(id: string, result: outbox.MailResult): Promise<void> {
+    return this.#change((database) => mails.settleMailRow(database, id, result))
+  }
+
+  mails(filter: { state: outbox.MailState; after?: string; limit: number }): Promise<readonly outbox.Mail[]> {
+    return this.#use((database) => mails.readMails(database, filter))
+  }
+
+  mailCounts(): Promise<Readonly<Record<outbox.MailState, number>>> {
+    return this.#use((database) => mails.countMails(database))
+  }
+
+  reviveMail(id: string): Promise<boolean> {
+    return this.#change((database) => mails.reviveMailRow(database, id, this.#clock.nowMs()))
+  }
+
+  async forgetMails(beforeMs: number): Promise<number> {
+    for (let forgotten = 0; ; await nextTurn()) {
+      const more = await this.#change((database) => mails.forgetMailRows(database, beforeMs, pageRecords))
+      forgotten += more
+      if (more < pageRecords) return forgotten
+    }
+  }
+
+  keepNote(name: string, value: string, lifeMs: number): Promise<void> {
+    return this.#change((database) =>
+      notes.keepNoteRow(database, { name, value }, { lifeMs, nowMs: this.#clock.nowMs() }),
+    )
+  }
+
+  readNote(name: string): Promise<string | undefined> {
+    return this.#use((database) => notes.readNoteRow(database, name, this.#clock.nowMs()))
+  }
+
+  takeNote(name: string): Promise<string | undefined> {
+    return this.#change((database) => {
+      const value = notes.readNoteRow(database, name, this.#clock.nowMs())
+      if (value !== undefined) notes.forgetNoteRow(database, name)
+      return value
+    })
+  }
+
+  forgetNote(name: string): Promise<void> {
+    return this.#change((database) => notes.forgetNoteRow(database, name))
+  }
+
+  countNote(name: string, lifeMs: number): Promise<number> {
+    // Whoever guesses at passwords cannot take the power away, and must not keep the disk busy.
+    return this.#changeFleeting((database) =>
+      notes.countNoteRow(database, name, { lifeMs, nowMs: this.#clock.nowMs() }),
+    )
+  }
+
+  readCount(name: string): Promise<{ readonly count: number; readonly lifeMs: number }> {
+    return this.#use((database) => notes.readCountRow(database, name, this.#clock.nowMs()))
+  }
+
+  addHistory(subject: string, entry: string): Promise<void> {
+    return this.#change((database) => notes.addHistoryRow(database, subject, entry))
+  }
+
+  history(subject: string, limit: number): Promise<readonly string[]> {
+    return this.#use((database) => notes.readHistory(database, subject, limit))
+  }
+
   setSuspended(loginId: string, suspended: boolean): Promise<port.ChangeResult> {
     return this.#change((database) => changes.suspendRow(database, { loginId, suspended }, this.#context))
   }
 
-  setLoginMethod(contractId: string, method: port.LoginMethod): Promise<port.ChangeResult> {
+  setLoginMethod(contractId: string, method: people.LoginMethod): Promise<port.ChangeResult> {
     return this.#change((database) => changes.setMethodRow(database, { contractId, method }, this.#context))
   }
 
@@ -169,40 +321,20 @@ export class EmbeddedStore implements port.TrustStore {
   }
 
   readMeta(name: port.MetaName): Promise<port.MetaValue | undefined> {
-    return this.#use((database) => {
-      const row = database.one('SELECT value, revision FROM meta WHERE name = ?', name)
-      return row === undefined ? undefined : { value: String(row.value), revision: Number(row.revision) }
-    })
+    return this.#use((database) => readMetaRow(database, name))
   }
 
   writeMeta(name: port.MetaName, value: string, expectedRevision: number): Promise<boolean> {
-    return this.#change((database) => {
-      const changed =
-        expectedRevision === 0
-          ? database.run(
-              'INSERT INTO meta (name, value, revision) VALUES (?, ?, 1) ON CONFLICT (name) DO NOTHING',
-              name,
-              value,
-            )
-          : database.run(
-              'UPDATE meta SET value = ?, revision = revision + 1 WHERE name = ? AND revision = ?',
-              value,
-              name,
-              expectedRevision,
-            )
-      return changed > 0
-    })
+    return this.#change((database) => writeMetaRow(database, name, { value, expectedRevision }))
   }
 
   reportGateway(report: port.GatewayReport): Promise<void> {
     // Reports come often and live for a minute: no reason to wait for the disk.
-    return this.#use((database) =>
-      database.writeFleeting(() => gateways.writeReport(database, report, this.#clock.nowMs())),
-    )
+    return this.#changeFleeting((database) => gateways.writeReport(database, report, this.#clock.nowMs()))
   }
 
   withdrawGateway(gatewayId: string): Promise<void> {
-    return this.#use((database) => database.writeFleeting(() => gateways.deleteReport(database, gatewayId)))
+    return this.#changeFleeting((database) => gateways.deleteReport(database, gatewayId))
   }
 
   gateways(): Promise<port.GatewayList> {
@@ -224,6 +356,11 @@ export class EmbeddedStore implements port.TrustStore {
       const database = this.#current()
       return database.write(() => work(database))
     })
+  }
+
+  /** What may be lost with the power; see `Database.writeFleeting`. */
+  #changeFleeting<T>(work: (database: Database) => T): Promise<T> {
+    return this.#use((database) => database.writeFleeting(() => work(database)))
   }
 
   #current(): Database {

@@ -28,13 +28,14 @@ export function readEvent(database: Database, row: Row): TrustEvent | undefined 
 /** What an event without an entry was about: the certificate that was recorded by it, or else the user, as they are now. */
 function readEntry(database: Database, loginId: string, version: number): DirectoryEntry | undefined {
   const row = database.one(
-    `SELECT certificate_key, login_id, not_before_ms, not_after_ms, superseded_version
+    `SELECT certificate_key, login_id, not_before_ms, not_after_ms, public_key_hash, used_version, superseded_version
       FROM certificates WHERE login_id = ? AND recorded_version = ?`,
     loginId,
     version,
   )
   if (row !== undefined) {
-    return { type: 'certificate', certificate: certificateOf(row), superseded: row.superseded_version !== null }
+    const [used, superseded] = [row.used_version !== null, row.superseded_version !== null]
+    return { type: 'certificate', certificate: certificateOf(row), used, superseded }
   }
   const user = readUser(database, loginId)
   return user && { type: 'user', user }

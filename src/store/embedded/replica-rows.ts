@@ -1,61 +1,19 @@
+import type { DirectoryRecord } from '../../control-path/directory-port.ts'
+import type { KnownCertificate } from '../../control-path/directory-replica.ts'
 import type { TrustEvent } from '../../control-path/ports.ts'
-import type { DirectoryRecord, LogPosition } from '../../control-path/store-port.ts'
+import type { LogPosition } from '../../control-path/store-port.ts'
 import type { DirectoryAnswer } from '../../trust/directory-answer.ts'
 import type { CertificateKey } from '../../x509/certificate-key.ts'
 import type { Database, Row } from './database.ts'
-import { certificateOf, roleOf } from './directory-rows.ts'
-import type { Schema } from './schema.ts'
-
-/**
- * Each row has the version of its last full record, and beside it the version of the one thing that also changes alone
- * (login method, state, superseded): that change may arrive before the record, then the row has version 0 until the record
- * is there too. `round`: the last round in which the store showed the row as new as it is here.
- */
-const tables = `
-CREATE TABLE store (
-  name TEXT PRIMARY KEY,
-  value TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE contracts (
-  contract_id TEXT PRIMARY KEY,
-  certificate_limit INTEGER NOT NULL,
-  version INTEGER NOT NULL,
-  login_method TEXT NOT NULL,
-  method_version INTEGER NOT NULL,
-  round INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE users (
-  login_id TEXT PRIMARY KEY,
-  contract_id TEXT NOT NULL,
-  role TEXT NOT NULL,
-  version INTEGER NOT NULL,
-  state TEXT NOT NULL,
-  state_version INTEGER NOT NULL,
-  round INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE certificates (
-  certificate_key TEXT PRIMARY KEY,
-  login_id TEXT NOT NULL,
-  not_before_ms INTEGER NOT NULL,
-  not_after_ms INTEGER NOT NULL,
-  version INTEGER NOT NULL,
-  superseded INTEGER NOT NULL,
-  superseded_version INTEGER NOT NULL,
-  round INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-`
-
-/** Tables of the directory's copy. */
-export const replicaSchema: Schema = { version: 1, steps: [tables] }
+import { contractDetailsText, userDetailsText } from './directory-details.ts'
+import { answerOf, certificateOf, contractColumns, contractOf, userColumns, userOf } from './directory-rows.ts'
 
 const contractSql = `
-INSERT INTO contracts (contract_id, certificate_limit, version, login_method, method_version, round)
-  VALUES (?1, ?2, ?3, ?4, ?3, ?5)
+INSERT INTO contracts (contract_id, certificate_limit, version, login_method, method_version, round, details)
+  VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6)
   ON CONFLICT (contract_id) DO UPDATE SET
     certificate_limit = iif(excluded.version > version, excluded.certificate_limit, certificate_limit),
+    details = iif(excluded.version >= version + (details IS NOT NULL), excluded.details, details),
     version = max(version, excluded.version),
     login_method = iif(excluded.method_version > method_version, excluded.login_method, login_method),
     method_version = max(method_version, excluded.method_version),
@@ -69,11 +27,12 @@ INSERT INTO contracts (contract_id, certificate_limit, version, login_method, me
   WHERE excluded.method_version > method_version`
 
 const userSql = `
-INSERT INTO users (login_id, contract_id, role, version, state, state_version, round)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?6)
+INSERT INTO users (login_id, contract_id, role, version, state, state_version, round, details)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?6, ?7)
   ON CONFLICT (login_id) DO UPDATE SET
     contract_id = iif(excluded.version > version, excluded.contract_id, contract_id),
     role = iif(excluded.version > version, excluded.role, role),
+    details = iif(excluded.version >= version + (details IS NOT NULL), excluded.details, details),
     version = max(version, excluded.version),
     state = iif(excluded.state_version > state_version, excluded.state, state),
     state_version = max(state_version, excluded.state_version),
@@ -86,15 +45,17 @@ INSERT INTO users (login_id, contract_id, role, version, state, state_version, r
     round = max(round, excluded.round)
   WHERE excluded.state_version > state_version`
 
-/** What is superseded stays so. */
+/** What is superseded stays so, and what was used was used. */
 const certificateSql = `
 INSERT INTO certificates (certificate_key, login_id, not_before_ms, not_after_ms, version, superseded,
-    superseded_version, round)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, iif(?6, ?5, 0), ?7)
+    superseded_version, round, used, public_key_hash)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, iif(?6, ?5, 0), ?7, ?8, ?9)
   ON CONFLICT (certificate_key) DO UPDATE SET
     login_id = iif(excluded.version > version, excluded.login_id, login_id),
     not_before_ms = iif(excluded.version > version, excluded.not_before_ms, not_before_ms),
     not_after_ms = iif(excluded.version > version, excluded.not_after_ms, not_after_ms),
+    public_key_hash = coalesce(public_key_hash, excluded.public_key_hash),
+    used = max(coalesce(used, 0), excluded.used),
     version = max(version, excluded.version),
     superseded = max(superseded, excluded.superseded),
     superseded_version = max(superseded_version, excluded.superseded_version),
@@ -114,18 +75,32 @@ export function writeRecord(database: Database, record: DirectoryRecord, round: 
   switch (record.type) {
     case 'contract': {
       const { contractId, certificateLimit, loginMethod } = record.contract
-      database.run(contractSql, contractId, certificateLimit, version, loginMethod, round)
+      const details = contractDetailsText(undefined, record.contract) ?? '{}'
+      database.run(contractSql, contractId, certificateLimit, version, loginMethod, round, details)
       break
     }
     case 'user': {
       const { loginId, contractId, role, state } = record.user
-      database.run(userSql, loginId, contractId, role, version, state, round)
+      const details = userDetailsText(undefined, record.user) ?? '{}'
+      database.run(userSql, loginId, contractId, role, version, state, round, details)
       break
     }
     case 'certificate': {
-      const { key, loginId, notBeforeMs, notAfterMs } = record.certificate
+      const { key, loginId, notBeforeMs, notAfterMs, publicKeyHash = null } = record.certificate
       const superseded = record.superseded ? 1 : 0
-      database.run(certificateSql, key, loginId, notBeforeMs, notAfterMs, version, superseded, round)
+      const used = record.used === false ? 0 : 1
+      database.run(
+        certificateSql,
+        key,
+        loginId,
+        notBeforeMs,
+        notAfterMs,
+        version,
+        superseded,
+        round,
+        used,
+        publicKeyHash,
+      )
     }
   }
 }
@@ -153,45 +128,33 @@ type ReplicaTable = { readonly page: string; readonly rows: string; readonly rec
 function tableOf(table: string, key: string, columns: string, recordOf: ReplicaTable['recordOf']): ReplicaTable {
   return {
     page: `SELECT max(subject) AS last FROM (SELECT ${key} AS subject FROM ${table} WHERE ${key} > ? ORDER BY 1 LIMIT ?)`,
-    rows: `SELECT ${key}, ${columns} FROM ${table} WHERE ${key} > ? AND ${key} <= ? AND version > 0 AND round <> ?`,
+    rows: `SELECT ${columns} FROM ${table} WHERE ${key} > ? AND ${key} <= ? AND version > 0 AND round <> ?`,
     recordOf,
   }
 }
 
 /** In the order in which they can be written: users name their contract, certificates their user. */
 const replicaTables: readonly ReplicaTable[] = [
-  tableOf(
-    'contracts',
-    'contract_id',
-    'certificate_limit, login_method, max(version, method_version) AS changed',
-    (row) => ({
-      version: Number(row.changed),
-      type: 'contract',
-      contract: {
-        contractId: String(row.contract_id),
-        loginMethod: row.login_method === 'password' ? 'password' : 'certificate',
-        certificateLimit: Number(row.certificate_limit),
-      },
-    }),
-  ),
-  tableOf('users', 'login_id', 'contract_id, role, state, max(version, state_version) AS changed', (row) => ({
+  tableOf('contracts', 'contract_id', `${contractColumns}, max(version, method_version) AS changed`, (row) => ({
+    version: Number(row.changed),
+    type: 'contract',
+    contract: contractOf(row),
+  })),
+  tableOf('users', 'login_id', `${userColumns}, max(version, state_version) AS changed`, (row) => ({
     version: Number(row.changed),
     type: 'user',
-    user: {
-      loginId: String(row.login_id),
-      contractId: String(row.contract_id),
-      role: roleOf(row),
-      state: row.state === 'suspended' ? 'suspended' : 'active',
-    },
+    user: userOf(row),
   })),
   tableOf(
     'certificates',
     'certificate_key',
-    'login_id, not_before_ms, not_after_ms, superseded, max(version, superseded_version) AS changed',
+    `certificate_key, login_id, not_before_ms, not_after_ms, public_key_hash, coalesce(used, 1) AS used, superseded,
+      max(version, superseded_version) AS changed`,
     (row) => ({
       version: Number(row.changed),
       type: 'certificate',
       certificate: certificateOf(row),
+      used: row.used === 1,
       superseded: row.superseded === 1,
     }),
   ),
@@ -218,17 +181,44 @@ export function* readUnshown(
 export function readReplicaAnswer(database: Database, loginId: string, key: CertificateKey): DirectoryAnswer {
   const user = database.one('SELECT contract_id, role FROM users WHERE login_id = ? AND version > 0', loginId)
   if (user === undefined) return { user: undefined, certificateRegistered: false }
-  const owner = database.one('SELECT login_id FROM certificates WHERE certificate_key = ? AND version > 0', key)
-  return {
-    user: { contractId: String(user.contract_id), role: roleOf(user) },
-    certificateRegistered: owner?.login_id === loginId,
-  }
+  const certificate = database.one(
+    `SELECT login_id, used = 0 AND superseded = 0 AS unused, superseded FROM certificates
+      WHERE certificate_key = ? AND version > 0`,
+    key,
+  )
+  const own = certificate?.login_id === loginId ? certificate : undefined
+  const successor = own?.superseded === 1 ? database.one(successorSql, loginId) : undefined
+  return answerOf(user, own, successor)
+}
+
+/** Whether it was revoked since is not known here; its own page would say so. */
+const successorSql = `
+SELECT certificate_key, not_after_ms FROM certificates WHERE login_id = ? AND superseded = 0 AND version > 0
+  ORDER BY coalesce(used, 1) DESC, not_before_ms DESC LIMIT 1`
+
+/** Every certificate recorded for a login ID, whatever became of it, in the order of their beginning. */
+export function readKnownCertificates(database: Database, loginId: string): KnownCertificate[] {
+  const rows = database.all(
+    `SELECT certificate_key, not_before_ms, coalesce(used, 1) AS used, superseded FROM certificates
+      WHERE login_id = ? AND version > 0 ORDER BY not_before_ms, certificate_key`,
+    loginId,
+  )
+  return rows.map((row) => ({
+    key: String(row.certificate_key) as CertificateKey,
+    notBeforeMs: Number(row.not_before_ms),
+    state: row.superseded === 1 ? 'superseded' : row.used === 1 ? 'current' : 'issued',
+  }))
 }
 
 /** Where the copy stands in the log; undefined: it never was whole. */
 export function readReplicaPosition(database: Database): LogPosition | undefined {
   const row = database.one(`SELECT value FROM store WHERE name = 'position'`)
   return row === undefined ? undefined : (JSON.parse(String(row.value)) as LogPosition)
+}
+
+/** Whether the copy was whole once, be it long ago or by an older program that did not keep all of it. */
+export function wasLoaded(database: Database): boolean {
+  return database.one(`SELECT 1 AS loaded FROM store WHERE name IN ('position', 'earlier_position')`) !== undefined
 }
 
 /** Within a write transaction. */

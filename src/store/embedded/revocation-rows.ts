@@ -11,6 +11,7 @@ import type {
 } from '../../control-path/store-port.ts'
 import { type CertificateKey, parseCertificateKey } from '../../x509/certificate-key.ts'
 import type { Database, Row } from './database.ts'
+import { raiseRevision } from './directory-changes.ts'
 import { raiseVersion, recordEvent, type WriteContext } from './event-rows.ts'
 
 const columns = 'certificate_key, state, version, login_id, reason, comment, actor, at_ms'
@@ -82,12 +83,15 @@ export function restoreRow(
     atMs,
     key,
   )
+  // A certificate that comes back takes a place among those of its contract again.
+  const loginId = recordedLoginId(database, key)
+  if (loginId !== undefined) raiseRevision(database, loginId)
   return { outcome: 'restored', version }
 }
 
 /**
- * A newer certificate is one that is valid from later, or that was recorded after the revocation. Whether it has been
- * revoked in turn does not matter: the older one must not come back to life behind it.
+ * A newer certificate is one that is valid from later, or from the same second and recorded later, or that was recorded after the
+ * revocation. Whether it was used, or has been revoked in turn, does not matter: the older one must not come back to life behind it.
  */
 export function readRestoreObstacle(database: Database, key: CertificateKey): string | undefined {
   const record = readRevocation(database, key)
@@ -97,8 +101,9 @@ export function readRestoreObstacle(database: Database, key: CertificateKey): st
     `SELECT other.certificate_key AS certificate_key FROM certificates AS other
       LEFT JOIN certificates AS own ON own.certificate_key = ?1
       WHERE other.login_id = ?2 AND other.certificate_key <> ?1
-        AND (other.not_before_ms > own.not_before_ms OR other.recorded_version > ?3)
-      ORDER BY other.not_before_ms DESC LIMIT 1`,
+        AND ((other.not_before_ms, other.recorded_version) > (own.not_before_ms, own.recorded_version)
+          OR other.recorded_version > ?3)
+      ORDER BY other.not_before_ms DESC, other.recorded_version DESC LIMIT 1`,
     key,
     loginId,
     record.version,

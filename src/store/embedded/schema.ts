@@ -110,5 +110,82 @@ CREATE TABLE gateways (
 ) STRICT, WITHOUT ROWID;
 `
 
-/** Tables of the embedded store. Version 2 writes other bodies into `events`; those of version 1 stay readable. */
-export const storeSchema: Schema = { version: 2, steps: [firstTables, rulesAndGateways] }
+/**
+ * What issuing needs, mails, notes and histories. `details`: optional fields as JSON, null if there are none. `used_version`: null until the
+ * certificate was used for the first time; 0, also in rows of older programs, where there was no event of it. `changed_version`: of the last
+ * full record, 0 where it is not known. Whoever reads expired notes passes them over; they are deleted when others are written.
+ */
+const issuing = `
+ALTER TABLE contracts ADD COLUMN details TEXT;
+ALTER TABLE contracts ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE contracts ADD COLUMN changed_version INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE users ADD COLUMN details TEXT;
+ALTER TABLE users ADD COLUMN changed_version INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE certificates ADD COLUMN used_version INTEGER DEFAULT 0;
+ALTER TABLE certificates ADD COLUMN public_key_hash TEXT;
+CREATE UNIQUE INDEX certificate_of_public_key ON certificates (public_key_hash) WHERE public_key_hash IS NOT NULL;
+CREATE INDEX certificates_by_end ON certificates (not_after_ms, certificate_key);
+
+CREATE TABLE signed_certificates (
+  certificate_key TEXT PRIMARY KEY,
+  not_after_ms INTEGER NOT NULL,
+  der BLOB NOT NULL
+) STRICT;
+CREATE INDEX signed_certificates_by_end ON signed_certificates (not_after_ms);
+
+CREATE TABLE sightings (
+  certificate_key TEXT PRIMARY KEY,
+  not_after_ms INTEGER NOT NULL,
+  first_ms INTEGER NOT NULL,
+  last_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sightings_by_end ON sightings (not_after_ms);
+
+CREATE TABLE mails (
+  id TEXT PRIMARY KEY,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'dead')),
+  login_id TEXT NOT NULL,
+  recipient TEXT NOT NULL,
+  body TEXT NOT NULL,
+  due_ms INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  last_error TEXT NOT NULL,
+  changed_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX mails_due ON mails (state, due_ms, id);
+CREATE INDEX mails_changed ON mails (state, changed_ms, id);
+
+INSERT INTO counts (name, value) VALUES ('mails_waiting', 0), ('mails_sent', 0), ('mails_dead', 0);
+CREATE TRIGGER mail_added AFTER INSERT ON mails BEGIN
+  UPDATE counts SET value = value + 1 WHERE name = 'mails_' || NEW.state;
+END;
+CREATE TRIGGER mail_removed AFTER DELETE ON mails BEGIN
+  UPDATE counts SET value = value - 1 WHERE name = 'mails_' || OLD.state;
+END;
+CREATE TRIGGER mail_changed AFTER UPDATE OF state ON mails WHEN NEW.state <> OLD.state BEGIN
+  UPDATE counts SET value = value - 1 WHERE name = 'mails_' || OLD.state;
+  UPDATE counts SET value = value + 1 WHERE name = 'mails_' || NEW.state;
+END;
+
+CREATE TABLE notes (
+  name TEXT PRIMARY KEY,
+  value TEXT,
+  count INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX notes_by_end ON notes (expires_ms);
+
+CREATE TABLE history (
+  subject TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  entry TEXT NOT NULL,
+  PRIMARY KEY (subject, number)
+) STRICT, WITHOUT ROWID;
+`
+
+/**
+ * Tables of the embedded store. Version 2 writes other bodies into `events`; those of version 1 stay readable. Version 3 has certificates that
+ * were issued and not used yet, which an older program would take for current ones: it is refused from then on (`Database.checkSchema`), and
+ * what one of version 1 still writes counts as used.
+ */
+export const storeSchema: Schema = { version: 3, steps: [firstTables, rulesAndGateways, issuing] }

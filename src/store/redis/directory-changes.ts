@@ -1,13 +1,6 @@
 import { GatewayError } from '../../base/errors.ts'
-import type { DirectoryEntry } from '../../control-path/ports.ts'
-import type {
-  ChangeResult,
-  Contract,
-  DirectoryRecord,
-  LoginMethod,
-  NewCertificate,
-  User,
-} from '../../control-path/store-port.ts'
+import type { Contract, DirectoryRecord, LoginMethod, NewCertificate, User } from '../../control-path/directory-port.ts'
+import type { ChangeResult } from '../../control-path/store-port.ts'
 import { type CertificateKey, parseCertificateKey } from '../../x509/certificate-key.ts'
 import {
   certificateScript,
@@ -18,67 +11,70 @@ import {
 } from './directory-scripts.ts'
 import { negativeFields } from './negatives.ts'
 import type { RedisClient } from './redis-client.ts'
-import { certificatesOfKey, redisKeys, type TypedKey } from './redis-keys.ts'
+import { certificatesOfKey, directoryKeys, redisKeys, type TypedKey } from './redis-keys.ts'
 import { jsonOf, scriptCall } from './redis-script.ts'
 import { listOf } from './replies.ts'
 
-type ChangeOptions = { readonly logEventsMax: number }
+export type ChangeOptions = { readonly logEventsMax: number }
 
 /** Records that one run of a script writes. */
 const recordsAtOnce = 200
 
-/** Creates the contract or sets its limit. */
+/** Creates the contract or sets its limit and what else is given. */
 export async function writeContract(client: RedisClient, contract: Contract, options: ChangeOptions): Promise<void> {
-  const { contractId, loginMethod, certificateLimit } = contract
+  const { contractId, loginMethod } = contract
   const methodEvent = jsonOf({ kind: 'login_method', contractId, method: loginMethod })
-  const what = { contractId, idJson: jsonOf(contractId), loginMethod, certificateLimit, methodEvent }
-  const { keys, input } = scriptCall(what, options)
+  const what = { ...contract, idJson: jsonOf(contractId), methodEvent }
+  const { keys, input } = scriptCall(what, { ...options, keys: directoryKeys })
   await client.run(contractScript, keys, input)
 }
 
-/** Creates the user or sets contract and role; throws `admin_not_found` for a contract that is not there. */
+/** Creates the user or sets contract, role and what else is given; throws `admin_not_found` for a contract that is not there. */
 export async function writeUser(
   client: RedisClient,
-  { loginId, contractId, role }: Omit<User, 'state'>,
+  { loginId, contractId, role, ...details }: Omit<User, 'state'>,
   options: ChangeOptions,
 ): Promise<void> {
-  const entryHead = `{"type":"user","user":${jsonOf({ loginId, contractId, role }).slice(0, -1)}`
   const what = {
     loginId,
     contractId,
     role,
+    details,
     idJson: jsonOf(loginId),
-    entryHead,
-    record: jsonOf({ contractId, role }).slice(0, -1),
+    entryHead: `{"type":"user","user":${open({ loginId, contractId, role })}`,
+    record: open({ contractId, role }),
   }
-  const { keys, input } = scriptCall(what, options)
+  const { keys, input } = scriptCall(what, { ...options, keys: directoryKeys })
   if (Number(await client.run(userScript, keys, input)) === 2) throw notFound('contract', contractId)
 }
 
-/** Records a certificate; throws `admin_not_found` for a login ID that is not there. */
+/** Records a certificate as used; throws `admin_not_found` for a login ID that is not there. */
 export async function writeCertificate(
   client: RedisClient,
-  certificate: NewCertificate,
+  { key, ...certificate }: NewCertificate,
   options: ChangeOptions,
 ): Promise<'recorded' | 'known' | 'belongs_to_another'> {
-  const { key, loginId, notBeforeMs, notAfterMs } = certificate
   parseCertificateKey(key)
-  const entry = jsonOf({
-    type: 'certificate',
-    certificate: { key, loginId, notBeforeMs, notAfterMs },
-    superseded: false,
-  } satisfies DirectoryEntry)
+  const { loginId, notBeforeMs, notAfterMs } = certificate
   const what = {
     key,
-    loginId,
+    certificate,
     idJson: jsonOf(loginId),
-    entry,
-    record: jsonOf({ loginId, notBeforeMs, notAfterMs }).slice(0, -1),
+    entryHead: `{"type":"certificate","certificate":${open({ key, loginId, notBeforeMs, notAfterMs })}`,
+    record: open({ loginId, notBeforeMs, notAfterMs }),
   }
-  const { keys, input } = scriptCall(what, { ...options, keys: [{ name: certificatesOfKey(loginId), type: 'set' }] })
+  const { keys, input } = scriptCall(what, { ...options, keys: keysOfLogins([loginId]) })
   const answer = Number(await client.run(certificateScript, keys, input))
   if (answer === 2) throw notFound('login ID', loginId)
   return answer === 3 ? 'belongs_to_another' : answer === 1 ? 'recorded' : 'known'
+}
+
+/** What scripts that add or use certificates of these login IDs may touch. */
+export function keysOfLogins(loginIds: Iterable<string>): TypedKey[] {
+  return [
+    ...directoryKeys,
+    ...[...loginIds].map((loginId): TypedKey => ({ name: certificatesOfKey(loginId), type: 'set' })),
+  ]
 }
 
 /** Suspends or reinstates a user; throws `admin_not_found`. */
@@ -121,9 +117,8 @@ export async function writeDirectoryAgain(
 ): Promise<void> {
   for (let first = 0; first < records.length; first += recordsAtOnce) {
     const lost = records.slice(first, first + recordsAtOnce).map(lostRecord)
-    const siblings = new Set(lost.flatMap((record) => ('siblings' in record ? record.siblings : [])))
-    const more = [...siblings].map((name): TypedKey => ({ name, type: 'set' }))
-    const { keys, input } = scriptCall({ records: lost, above }, { logEventsMax, keys: more })
+    const loginIds = new Set(lost.flatMap((record) => ('certificate' in record ? record.certificate.loginId : [])))
+    const { keys, input } = scriptCall({ records: lost, above }, { logEventsMax, keys: keysOfLogins(loginIds) })
     await client.run(directoryAgainScript, keys, input)
   }
 }
@@ -185,36 +180,37 @@ function lostRecord(record: DirectoryRecord) {
   const shared = { version, entry: jsonOf(entry) }
   switch (record.type) {
     case 'contract': {
-      const { contractId, certificateLimit, loginMethod: method } = record.contract
-      const stored = open({ certificateLimit })
-      return { ...shared, ...loginMethod({ contractId, method }), subject: contractId, record: stored }
+      const { contractId, loginMethod: method, ...stored } = record.contract
+      return { ...shared, ...loginMethod({ contractId, method }), subject: contractId, record: open(stored) }
     }
     case 'user': {
-      const { loginId, contractId, role, state } = record.user
+      const { loginId, state, ...stored } = record.user
       const refusal = suspension({ loginId, suspended: state === 'suspended' })
-      const stored = open({ contractId, role })
-      return { ...shared, ...refusal, subject: loginId, loginJson: jsonOf(loginId), record: stored }
+      const subject = { subject: loginId, loginJson: jsonOf(loginId), contractId: stored.contractId }
+      return { ...shared, ...refusal, ...subject, record: open(stored) }
     }
     case 'certificate': {
-      const { key, loginId, notBeforeMs, notAfterMs } = record.certificate
+      const { key, ...certificate } = record.certificate
+      const stored = record.used === undefined ? certificate : { ...certificate, used: record.used }
       return {
         ...shared,
         ...superseding({ key, superseded: record.superseded }),
         subject: key,
-        loginJson: jsonOf(loginId),
-        record: open({ loginId, notBeforeMs, notAfterMs }),
+        loginJson: jsonOf(certificate.loginId),
+        record: open(stored),
         recorded: version,
-        siblings: certificatesOfKey(loginId),
+        certificate,
       }
     }
   }
 }
 
-/** JSON of an object without its last brace: the script adds the version. */
-function open(value: object): string {
+/** JSON of an object without its last brace: the script adds the rest. */
+export function open(value: object): string {
   return jsonOf(value).slice(0, -1)
 }
 
-function notFound(what: string, name: string): GatewayError {
+/** The fault for a subject that the directory does not know. */
+export function notFound(what: string, name: string): GatewayError {
   return new GatewayError('admin_not_found', `Cannot find the ${what} in the directory: current value is ${name}`)
 }

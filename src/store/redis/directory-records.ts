@@ -1,25 +1,23 @@
+import type { Contract, DirectoryRecord, NewCertificate, User } from '../../control-path/directory-port.ts'
 import type { DirectoryEntry } from '../../control-path/ports.ts'
-import type {
-  Contract,
-  DirectoryRecord,
-  NewCertificate,
-  RecordedCertificate,
-  User,
-} from '../../control-path/store-port.ts'
-import type { DirectoryAnswer, UserRole } from '../../trust/directory-answer.ts'
+import type { DirectoryAnswer } from '../../trust/directory-answer.ts'
 import type { CertificateKey } from '../../x509/certificate-key.ts'
-import { parseCertificateKey } from '../../x509/certificate-key.ts'
+import type { DirectoryIndexes } from './directory-indexes.ts'
 import { methodOf, type Negative, negativeFields, readNegative } from './negatives.ts'
 import type { RedisClient } from './redis-client.ts'
-import { certificatesOfKey, redisKeys, revokedKey } from './redis-keys.ts'
+import { redisKeys } from './redis-keys.ts'
 import { listOf, parsed, textOf, textsOf } from './replies.ts'
-import { serialSpellings } from './serial-spellings.ts'
 import { scanHash } from './state-scan.ts'
-import { readSteadily } from './steady-read.ts'
 
-type StoredContract = { readonly certificateLimit: number; readonly version: number }
-type StoredUser = { readonly contractId: string; readonly role: UserRole; readonly version: number }
-type StoredCertificate = Omit<NewCertificate, 'key'> & { readonly recorded: number; readonly version: number }
+/** JSON of the hashes of the directory. `version`: of the record's own last event. */
+export type StoredContract = Omit<Contract, 'contractId' | 'loginMethod'> & { readonly version: number }
+export type StoredUser = Omit<User, 'loginId' | 'state'> & { readonly version: number }
+export type StoredCertificate = Omit<NewCertificate, 'key'> & {
+  /** Left out by programs that recorded used ones only. */
+  readonly used?: boolean
+  readonly recorded: number
+  readonly version: number
+}
 
 /** The contract of this id, if there is one. */
 export async function readContract(client: RedisClient, contractId: string): Promise<Contract | undefined> {
@@ -33,83 +31,63 @@ export async function readContract(client: RedisClient, contractId: string): Pro
 
 /** The user of this login ID, if there is one. */
 export async function readUser(client: RedisClient, loginId: string): Promise<User | undefined> {
-  const [record, suspended] = await client.together([
-    ['HGET', redisKeys.users, loginId],
-    ['HGET', redisKeys.negatives, negativeFields.suspended(loginId)],
+  return (await readUsers(client, [loginId]))[0]
+}
+
+/** In the order of the login IDs; undefined where there is no such user. */
+export async function readUsers(client: RedisClient, loginIds: readonly string[]): Promise<(User | undefined)[]> {
+  if (loginIds.length === 0) return []
+  const [records, suspended] = await client.together([
+    ['HMGET', redisKeys.users, ...loginIds],
+    ['HMGET', redisKeys.negatives, ...loginIds.map(negativeFields.suspended)],
   ])
-  const stored = parsed<StoredUser>(textOf(record))
-  return stored && userOf(loginId, stored, readNegative(textOf(suspended)))
-}
-
-/** Login IDs that begin with the prefix, in order, at most `limit`. */
-export async function readLoginIds(client: RedisClient, prefix: string, limit: number): Promise<string[]> {
-  // No text sorts above U+10FFFF, so the range holds exactly what begins with the prefix.
-  const from = prefix === '' ? '-' : `[${prefix}`
-  const to = prefix === '' ? '+' : `(${prefix}\u{10ffff}`
-  return textsOf(await client.call(['ZRANGEBYLEX', redisKeys.loginIds, from, to, 'LIMIT', 0, limit]))
-}
-
-/** Certificates recorded for a login ID that have not expired at that time (milliseconds since the epoch). */
-export async function readCertificates(
-  client: RedisClient,
-  loginId: string,
-  unexpiredAtMs: number,
-): Promise<RecordedCertificate[]> {
-  const { certificates } = await readRecorded(client, loginId)
-  const unexpired = certificates.filter(({ stored }) => stored.notAfterMs >= unexpiredAtMs)
-  if (unexpired.length === 0) return []
-  const [negatives, ...members] = await readSteadily(client, [
-    ['HMGET', redisKeys.negatives, ...unexpired.map(({ key }) => negativeFields.superseded(key))],
-    ...unexpired.map(({ key }) => {
-      const { issuerId, serial } = parseCertificateKey(key)
-      return ['SMISMEMBER', revokedKey(issuerId), ...serialSpellings(serial)] as const
-    }),
-  ])
-  const superseded = listOf(negatives).map((value) => readNegative(textOf(value)).value === 'yes')
-  return unexpired
-    .map(({ key, stored }, position): RecordedCertificate => {
-      const { notBeforeMs, notAfterMs } = stored
-      const state = superseded[position] ? 'superseded' : 'current'
-      return { key, loginId, notBeforeMs, notAfterMs, state, revoked: listOf(members[position]).includes(1) }
-    })
-    .toSorted((left, right) => left.notBeforeMs - right.notBeforeMs || (left.key < right.key ? -1 : 1))
-}
-
-/** Certificates of a login ID, and how many there are by its own list. */
-export type RecordedForLogin = {
-  readonly certificates: readonly { readonly key: CertificateKey; readonly stored: StoredCertificate }[]
-  readonly listed: number
-}
-
-/** Every certificate that was ever recorded for a login ID. */
-export async function readRecorded(client: RedisClient, loginId: string): Promise<RecordedForLogin> {
-  const keys = textsOf(await client.call(['SMEMBERS', certificatesOfKey(loginId)]))
-  if (keys.length === 0) return { certificates: [], listed: 0 }
-  const values = listOf(await client.call(['HMGET', redisKeys.certificates, ...keys]))
-  const certificates = keys.flatMap((key, position) => {
-    const stored = parsed<StoredCertificate>(textOf(values[position]))
-    return stored === undefined ? [] : [{ key: key as CertificateKey, stored }]
+  return loginIds.map((loginId, position) => {
+    const stored = parsed<StoredUser>(textOf(listOf(records)[position]))
+    return stored && userOf(loginId, stored, readNegative(textOf(listOf(suspended)[position])))
   })
-  return { certificates, listed: keys.length }
 }
 
-/** The login ID a certificate is recorded for. */
-export async function readOwner(client: RedisClient, key: CertificateKey): Promise<string | undefined> {
-  return parsed<StoredCertificate>(textOf(await client.call(['HGET', redisKeys.certificates, key])))?.loginId
+/** Which part of a list of ids: those that begin with the prefix and come after `after`, in order, at most `limit`. */
+export type IdPage = { readonly prefix: string; readonly limit: number; readonly after: string }
+
+/** A page of login IDs. */
+export async function readLoginIds(client: RedisClient, page: IdPage): Promise<string[]> {
+  return await readPrefix(client, redisKeys.loginIds, page)
+}
+
+/** A page of ids of contracts. */
+export async function readContractIds(
+  client: RedisClient,
+  { indexes, ...page }: IdPage & { indexes: DirectoryIndexes },
+): Promise<string[]> {
+  await indexes.complete(client, 'contracts')
+  return await readPrefix(client, redisKeys.contractIds, page)
+}
+
+async function readPrefix(client: RedisClient, key: string, { prefix, limit, after }: IdPage): Promise<string[]> {
+  // No text sorts above U+10FFFF, so the range holds exactly what begins with the prefix.
+  const start = prefix === '' ? '-' : `[${prefix}`
+  const from = after === '' || after < prefix ? start : `(${after}`
+  const to = prefix === '' ? '+' : `(${prefix}\u{10ffff}`
+  return textsOf(await client.call(['ZRANGEBYLEX', key, from, to, 'LIMIT', 0, limit]))
 }
 
 /** What the directory says of a login ID and a certificate. */
 export async function readAnswer(client: RedisClient, loginId: string, key: CertificateKey): Promise<DirectoryAnswer> {
-  const [user, certificate] = await client.together([
+  const [user, certificate, superseded] = await client.together([
     ['HGET', redisKeys.users, loginId],
     ['HGET', redisKeys.certificates, key],
+    ['HGET', redisKeys.negatives, negativeFields.superseded(key)],
   ])
   const stored = parsed<StoredUser>(textOf(user))
   if (stored === undefined) return { user: undefined, certificateRegistered: false }
-  const owner = parsed<StoredCertificate>(textOf(certificate))?.loginId
+  const recorded = parsed<StoredCertificate>(textOf(certificate))
+  const certificateRegistered = recorded?.loginId === loginId
+  const isUnused = recorded?.used === false && readNegative(textOf(superseded)).value !== 'yes'
   return {
     user: { contractId: stored.contractId, role: stored.role },
-    certificateRegistered: owner === loginId,
+    certificateRegistered,
+    ...(certificateRegistered && isUnused ? { certificateUnused: true } : {}),
   }
 }
 
@@ -128,9 +106,10 @@ export async function* readDirectory(client: RedisClient): AsyncGenerator<readon
   })
   yield* scanRecords<StoredCertificate>(client, redisKeys.certificates, {
     field: negativeFields.superseded,
-    entryOf: (key, { loginId, notBeforeMs, notAfterMs }, negative) => ({
+    entryOf: (key, stored, negative) => ({
       type: 'certificate',
-      certificate: { key: key as CertificateKey, loginId, notBeforeMs, notAfterMs },
+      certificate: certificateOf(key as CertificateKey, stored),
+      used: stored.used !== false,
       superseded: negative.value === 'yes',
     }),
   })
@@ -156,10 +135,21 @@ async function* scanRecords<Stored extends { readonly version: number }>(
   }
 }
 
-function contractOf(contractId: string, { certificateLimit }: StoredContract, negative: Negative): Contract {
-  return { contractId, loginMethod: methodOf(negative.value), certificateLimit }
+/** A contract, from its record and what the negatives say of it. */
+export function contractOf(
+  contractId: string,
+  { version: _, ...stored }: StoredContract,
+  negative: Negative,
+): Contract {
+  return { contractId, loginMethod: methodOf(negative.value), ...stored }
 }
 
-function userOf(loginId: string, { contractId, role }: StoredUser, negative: Negative): User {
-  return { loginId, contractId, role, state: negative.value === 'yes' ? 'suspended' : 'active' }
+/** The certificate itself, without what became of it. */
+export function certificateOf(key: CertificateKey, stored: StoredCertificate): NewCertificate {
+  const { loginId, notBeforeMs, notAfterMs, publicKeyHash } = stored
+  return { key, loginId, notBeforeMs, notAfterMs, ...(publicKeyHash === undefined ? {} : { publicKeyHash }) }
+}
+
+function userOf(loginId: string, { version: _, ...stored }: StoredUser, negative: Negative): User {
+  return { loginId, state: negative.value === 'yes' ? 'suspended' : 'active', ...stored }
 }

@@ -1,5 +1,5 @@
+import type { LoginMethod } from '../../control-path/directory-port.ts'
 import type { TrustEvent } from '../../control-path/ports.ts'
-import type { LoginMethod } from '../../control-path/store-port.ts'
 import type { CertificateKey } from '../../x509/certificate-key.ts'
 
 /**

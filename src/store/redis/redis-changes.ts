@@ -2,10 +2,12 @@ import { GatewayError } from '../../base/errors.ts'
 import type { Actor, RevocationReason } from '../../control-path/ports.ts'
 import type { PublishOutcome, RestoreResult, RevocationRequest } from '../../control-path/store-port.ts'
 import { type CertificateKey, parseCertificateKey } from '../../x509/certificate-key.ts'
-import { readOwner, readRecorded } from './directory-records.ts'
+import { readOwner, readRecorded } from './certificate-records.ts'
+import { open } from './directory-changes.ts'
+import type { StoredCertificate } from './directory-records.ts'
 import type { RedisClient } from './redis-client.ts'
 import { unavailable } from './redis-errors.ts'
-import { certificatesOfKey, keysOfIssuers } from './redis-keys.ts'
+import { certificatesOfKey, keysOfIssuers, redisKeys, type TypedKey } from './redis-keys.ts'
 import { jsonOf, scriptCall } from './redis-script.ts'
 import { listOf } from './replies.ts'
 import { type FoundRevocation, placesMax, readRevocation } from './revocation-history.ts'
@@ -114,7 +116,8 @@ export async function restoreCertificate(
       event: open({ kind: 'restored', key, actor: actor.name }),
       tombstone: open({ actor: actor.name, loginId, reason, comment }),
     }
-    const more = loginId === undefined ? [] : [{ name: certificatesOfKey(loginId), type: 'set' } as const]
+    const more: TypedKey[] = [{ name: redisKeys.revisions, type: 'hash' }]
+    if (loginId !== undefined) more.push({ name: certificatesOfKey(loginId), type: 'set' })
     const { keys, input } = scriptCall(what, { logEventsMax, keys: [...keysOfIssuers([issuerId]), ...more] })
     const [outcome, version] = listOf(await client.run(restoreScript, keys, input)).map(Number)
     if (outcome !== 2) return { outcome: outcome === 1 ? 'restored' : 'not_revoked', version: version ?? 0 }
@@ -136,8 +139,8 @@ type Obstacle = {
 }
 
 /**
- * A newer certificate is one that is valid from later, or that was recorded after the revocation. Whether it has been revoked in
- * turn does not matter: the older one must not come back to life behind it.
+ * A newer certificate is one that is valid from later, or from the same second and was recorded later, or that was recorded after
+ * the revocation. Whether it has been revoked in turn does not matter: the older one must not come back to life behind it.
  */
 async function lookForObstacle(client: RedisClient, key: CertificateKey, found: FoundRevocation): Promise<Obstacle> {
   const loginId = found.revocation.loginId ?? (await readOwner(client, key))
@@ -147,17 +150,17 @@ async function lookForObstacle(client: RedisClient, key: CertificateKey, found: 
   const newer = certificates
     .filter(
       ({ key: other, stored }) =>
-        other !== key && (stored.notBeforeMs > (own?.notBeforeMs ?? Infinity) || stored.recorded > found.since),
+        other !== key && (stored.recorded > found.since || (own !== undefined && isNewer(stored, own))),
     )
-    .toSorted((left, right) => right.stored.notBeforeMs - left.stored.notBeforeMs)[0]
+    .toSorted((left, right) => (isNewer(left.stored, right.stored) ? -1 : 1))[0]
   const serial = newer && parseCertificateKey(newer.key).serial
   const obstacle = newer && `its login ID ${loginId} has a newer certificate, serial ${serial}`
   return { obstacle, loginId, siblings: listed }
 }
 
-/** JSON of an object without its last brace. */
-function open(value: object): string {
-  return jsonOf(value).slice(0, -1)
+function isNewer(one: StoredCertificate, other: StoredCertificate): boolean {
+  if (one.notBeforeMs !== other.notBeforeMs) return one.notBeforeMs > other.notBeforeMs
+  return one.recorded > other.recorded
 }
 
 /** Gives each text a number, from 1, as Lua counts. */

@@ -1,18 +1,12 @@
-import type { DirectoryRecord, RemoteStore } from '../../control-path/store-port.ts'
+import type { DirectoryRecord } from '../../control-path/directory-port.ts'
+import type { RemoteStore } from '../../control-path/store-port.ts'
 import { type CertificateKey, parseCertificateKey } from '../../x509/certificate-key.ts'
 import { writeDirectoryAgain } from './directory-changes.ts'
-import { readDirectory } from './directory-records.ts'
 import type { KnownIssuers } from './known-issuers.ts'
 import { revokeInBatches } from './redis-changes.ts'
-import type { RedisClient, RedisCommand } from './redis-client.ts'
 import type { RedisConnection } from './redis-connection.ts'
-import { revokedKey } from './redis-keys.ts'
 import { RedisListener } from './redis-listener.ts'
-import { listOf } from './replies.ts'
-import { serialSpellings } from './serial-spellings.ts'
-
-/** Members that one SMISMEMBER asks for. */
-const membersAtOnce = 5_000
+import { askMembership } from './revoked-membership.ts'
 
 export type RedisRemoteOptions = {
   readonly commands: RedisConnection
@@ -46,21 +40,9 @@ export class RedisRemote implements RemoteStore {
   async membership(keys: readonly CertificateKey[]): Promise<readonly boolean[]> {
     const { commands, issuers } = this.#options
     const client = await commands.client()
-    const parts = keys.map((key) => parseCertificateKey(key))
-    issuers.add(parts.map(({ issuerId }) => issuerId))
-    const found = new Array<boolean>(keys.length).fill(false)
-    for (const [issuerId, places] of Map.groupBy(parts.keys(), (place) => parts[place]?.issuerId ?? '')) {
-      const asked = places.flatMap((place) =>
-        serialSpellings(parts[place]?.serial ?? '').map((member) => ({ place, member })),
-      )
-      const answers = await askMembers(
-        client,
-        issuerId,
-        asked.map(({ member }) => member),
-      )
-      for (const [position, { place }] of asked.entries()) if (answers[position]) found[place] = true
-    }
-    return found
+    issuers.add(keys.map((key) => parseCertificateKey(key).issuerId))
+    const question = askMembership(keys)
+    return question.read(await client.together(question.commands))
   }
 
   async adopt(keys: readonly CertificateKey[]): Promise<number> {
@@ -76,10 +58,6 @@ export class RedisRemote implements RemoteStore {
         logEventsMax,
       },
     )
-  }
-
-  async *directory(): AsyncIterable<readonly DirectoryRecord[]> {
-    yield* readDirectory(await this.#options.commands.client())
   }
 
   async publishDirectoryAgain(records: readonly DirectoryRecord[], aboveVersion: number): Promise<void> {
@@ -101,12 +79,4 @@ export class RedisRemote implements RemoteStore {
   restart(reason: string): void {
     for (const listener of this.#listeners) listener.restart(reason)
   }
-}
-
-async function askMembers(client: RedisClient, issuerId: string, members: readonly string[]): Promise<boolean[]> {
-  const commands: RedisCommand[] = []
-  for (let first = 0; first < members.length; first += membersAtOnce) {
-    commands.push(['SMISMEMBER', revokedKey(issuerId), ...members.slice(first, first + membersAtOnce)])
-  }
-  return (await client.together(commands)).flatMap((reply) => listOf(reply).map((one) => one === 1))
 }

@@ -1,16 +1,25 @@
 import type { Clock } from '../../base/clock.ts'
 import type { RedisConfig } from '../../config/gateway-config.ts'
+import type * as directoryPort from '../../control-path/directory-port.ts'
+import type * as issuancePort from '../../control-path/issuance-port.ts'
+import type * as outboxPort from '../../control-path/outbox-port.ts'
 import type { Actor, ControlLog, TrustEvent } from '../../control-path/ports.ts'
 import type * as port from '../../control-path/store-port.ts'
 import type { DirectoryAnswer } from '../../trust/directory-answer.ts'
 import type { CertificateKey } from '../../x509/certificate-key.ts'
+import { readByPublicKey, readCertificates, readStanding } from './certificate-records.ts'
 import { nameOf } from './connection-options.ts'
+import { readHoldings } from './contract-holdings.ts'
 import * as directoryChanges from './directory-changes.ts'
+import { DirectoryIndexes } from './directory-indexes.ts'
 import * as directory from './directory-records.ts'
 import { metaScript } from './directory-scripts.ts'
+import { readExpiring } from './expiring-certificates.ts'
 import { deleteReports, readReports, writeReport } from './gateway-reports.ts'
+import * as issuance from './issuance-changes.ts'
 import { KnownIssuers } from './known-issuers.ts'
 import { readEnd, readLogPage } from './log-page.ts'
+import * as mails from './mails.ts'
 import { readNegative } from './negatives.ts'
 import * as changes from './redis-changes.ts'
 import { RedisConnection } from './redis-connection.ts'
@@ -22,6 +31,7 @@ import { textOf } from './replies.ts'
 import { lostByStore, readRevocation, readRevocations } from './revocation-history.ts'
 import * as rules from './rule-records.ts'
 import { createServerFinder, type ServerFinder } from './server-finder.ts'
+import * as notes from './shared-notes.ts'
 import { readState } from './state-scan.ts'
 
 export type RedisStoreOptions = {
@@ -45,6 +55,7 @@ export class RedisStore implements port.TrustStore {
   readonly #publishing: RedisConnection
   readonly #remote: RedisRemote
   readonly #issuers = new KnownIssuers()
+  readonly #indexes: DirectoryIndexes
   readonly #replicas: ReplicaWait
   readonly #unreadableMember: (issuerId: string, member: string) => void
 
@@ -52,6 +63,7 @@ export class RedisStore implements port.TrustStore {
     this.#config = config
     this.#issuers.add(options.issuerIds ?? [])
     this.#unreadableMember = options.unreadableMember ?? (() => {})
+    this.#indexes = new DirectoryIndexes(config)
     this.#replicas = new ReplicaWait(config)
     this.#finder = createServerFinder(config, (to) => this.#restart(`the primary is at ${nameOf(to)} now`))
     const shared = { config, finder: this.#finder, clock, log, connected: () => this.#hurry() }
@@ -143,48 +155,171 @@ export class RedisStore implements port.TrustStore {
     return readRevocations(await this.#commands.client(), filter, this.#issuers)
   }
 
-  async upsertContract(contract: port.Contract): Promise<void> {
+  async upsertContract(contract: directoryPort.Contract): Promise<void> {
     await directoryChanges.writeContract(await this.#commands.client(), contract, this.#changing)
   }
 
-  async upsertUser(user: Omit<port.User, 'state'>): Promise<void> {
+  async upsertUser(user: Omit<directoryPort.User, 'state'>): Promise<void> {
     await directoryChanges.writeUser(await this.#commands.client(), user, this.#changing)
   }
 
-  async upsertCertificate(certificate: port.NewCertificate): Promise<'recorded' | 'known' | 'belongs_to_another'> {
+  async upsertCertificate(
+    certificate: directoryPort.NewCertificate,
+  ): Promise<'recorded' | 'known' | 'belongs_to_another'> {
     return directoryChanges.writeCertificate(await this.#commands.client(), certificate, this.#changing)
   }
 
-  async contract(contractId: string): Promise<port.Contract | undefined> {
+  async contract(contractId: string): Promise<directoryPort.Contract | undefined> {
     return directory.readContract(await this.#commands.client(), contractId)
   }
 
-  async user(loginId: string): Promise<port.User | undefined> {
+  async user(loginId: string): Promise<directoryPort.User | undefined> {
     return directory.readUser(await this.#commands.client(), loginId)
   }
 
-  async loginIds(prefix: string, limit: number): Promise<readonly string[]> {
-    return directory.readLoginIds(await this.#commands.client(), prefix, limit)
+  async loginIds(prefix: string, limit: number, after = ''): Promise<readonly string[]> {
+    return directory.readLoginIds(await this.#commands.client(), { prefix, limit, after })
   }
 
-  async certificatesOf(loginId: string, unexpiredAtMs: number): Promise<readonly port.RecordedCertificate[]> {
-    return directory.readCertificates(await this.#commands.client(), loginId, unexpiredAtMs)
+  async contractIds(prefix: string, limit: number, after = ''): Promise<readonly string[]> {
+    const options = { prefix, limit, after, indexes: this.#indexes }
+    return directory.readContractIds(await this.#commands.client(), options)
+  }
+
+  async recordedCertificate(key: CertificateKey): Promise<directoryPort.RecordedCertificate | undefined> {
+    return (await readStanding(await this.#commands.client(), [key]))[0]
+  }
+
+  async certificatesOf(loginId: string, unexpiredAtMs: number): Promise<readonly directoryPort.RecordedCertificate[]> {
+    return readCertificates(await this.#commands.client(), loginId, unexpiredAtMs)
   }
 
   async lookUp(loginId: string, key: CertificateKey): Promise<DirectoryAnswer> {
     return directory.readAnswer(await this.#commands.client(), loginId, key)
   }
 
+  async *directory(): AsyncIterable<readonly directoryPort.DirectoryRecord[]> {
+    yield* directory.readDirectory(await this.#commands.client())
+  }
+
+  async contractHoldings(
+    contractId: string,
+    unexpiredAtMs: number,
+  ): Promise<issuancePort.ContractHoldings | undefined> {
+    const options = { unexpiredAtMs, indexes: this.#indexes }
+    return readHoldings(await this.#commands.client(), contractId, options)
+  }
+
+  async reserveCertificate(
+    certificate: directoryPort.NewCertificate & { readonly publicKeyHash: string },
+    guard: { readonly contractId: string; readonly revision: number; readonly replaces: readonly CertificateKey[] },
+  ): Promise<'reserved' | 'moved' | 'key_reused'> {
+    const options = { ...guard, ...this.#changing }
+    return issuance.reserveCertificate(await this.#commands.client(), certificate, options)
+  }
+
+  async keepSigned(key: CertificateKey, der: Uint8Array): Promise<void> {
+    await issuance.keepSigned(await this.#commands.client(), key, der)
+  }
+
+  async signedCertificate(key: CertificateKey): Promise<Uint8Array | undefined> {
+    return issuance.readSigned(await this.#commands.client(), key)
+  }
+
+  async certificateOfPublicKey(publicKeyHash: string): Promise<directoryPort.RecordedCertificate | undefined> {
+    return readByPublicKey(await this.#commands.client(), publicKeyHash)
+  }
+
+  async useCertificate(key: CertificateKey): Promise<issuancePort.UseResult> {
+    return issuance.useCertificate(await this.#commands.client(), key, this.#changing)
+  }
+
+  async noteSightings(sightings: readonly issuancePort.Sighting[]): Promise<void> {
+    await issuance.noteSightings(await this.#commands.client(), sightings, this.#changing)
+  }
+
+  async sightings(keys: readonly CertificateKey[]): Promise<readonly (issuancePort.SeenSpan | undefined)[]> {
+    return issuance.readSightings(await this.#commands.client(), keys)
+  }
+
+  async *expiringCertificates(fromMs: number, toMs: number): AsyncIterable<readonly issuancePort.Expiring[]> {
+    yield* readExpiring(await this.#commands.client(), { fromMs, toMs, indexes: this.#indexes })
+  }
+
   async setSuspended(loginId: string, suspended: boolean): Promise<port.ChangeResult> {
     return directoryChanges.suspendUser(await this.#commands.client(), { loginId, suspended }, this.#changing)
   }
 
-  async setLoginMethod(contractId: string, method: port.LoginMethod): Promise<port.ChangeResult> {
+  async setLoginMethod(contractId: string, method: directoryPort.LoginMethod): Promise<port.ChangeResult> {
     return directoryChanges.setMethod(await this.#commands.client(), { contractId, method }, this.#changing)
   }
 
   async supersede(key: CertificateKey): Promise<port.ChangeResult> {
     return directoryChanges.supersedeCertificate(await this.#commands.client(), key, this.#changing)
+  }
+
+  async addMails(added: readonly outboxPort.NewMail[]): Promise<readonly boolean[]> {
+    return mails.addMails(await this.#commands.client(), added, this.#changing)
+  }
+
+  async leaseMails(nowMs: number, leaseMs: number, limit: number): Promise<readonly outboxPort.Mail[]> {
+    return mails.leaseMails(await this.#commands.client(), { nowMs, leaseMs, limit }, this.#changing)
+  }
+
+  async settleMail(id: string, result: outboxPort.MailResult): Promise<void> {
+    await mails.settleMail(await this.#commands.client(), { ...result, id }, this.#changing)
+  }
+
+  async mails(filter: {
+    state: outboxPort.MailState
+    after?: string
+    limit: number
+  }): Promise<readonly outboxPort.Mail[]> {
+    return mails.readMails(await this.#commands.client(), filter)
+  }
+
+  async mailCounts(): Promise<Readonly<Record<outboxPort.MailState, number>>> {
+    return mails.countMails(await this.#commands.client())
+  }
+
+  async reviveMail(id: string): Promise<boolean> {
+    return mails.reviveMail(await this.#commands.client(), id, this.#changing)
+  }
+
+  async forgetMails(beforeMs: number): Promise<number> {
+    return mails.forgetMails(await this.#commands.client(), beforeMs, this.#changing)
+  }
+
+  async keepNote(name: string, value: string, lifeMs: number): Promise<void> {
+    await notes.keepNote(await this.#commands.client(), name, { value, lifeMs })
+  }
+
+  async readNote(name: string): Promise<string | undefined> {
+    return notes.readNote(await this.#commands.client(), name)
+  }
+
+  async takeNote(name: string): Promise<string | undefined> {
+    return notes.takeNote(await this.#commands.client(), name)
+  }
+
+  async forgetNote(name: string): Promise<void> {
+    await notes.forgetNote(await this.#commands.client(), name)
+  }
+
+  async countNote(name: string, lifeMs: number): Promise<number> {
+    return notes.countNote(await this.#commands.client(), name, { lifeMs, ...this.#changing })
+  }
+
+  async readCount(name: string): Promise<{ readonly count: number; readonly lifeMs: number }> {
+    return notes.readCount(await this.#commands.client(), name)
+  }
+
+  async addHistory(subject: string, entry: string): Promise<void> {
+    await notes.addHistory(await this.#commands.client(), subject, entry)
+  }
+
+  async history(subject: string, limit: number): Promise<readonly string[]> {
+    return notes.readHistory(await this.#commands.client(), subject, limit)
   }
 
   async readMeta(name: port.MetaName): Promise<port.MetaValue | undefined> {

@@ -1,7 +1,7 @@
 import { keyPrefixes, redisKeys } from './redis-keys.ts'
 import { changeScript } from './redis-script.ts'
 
-const { tombstones, certificates, revocationsOf, issuers } = redisKeys
+const { tombstones, certificates, revocationsOf, issuers, users, revisions } = redisKeys
 
 /** Arguments of one command that Lua can unpack at once. */
 const chunkSize = 1_000
@@ -219,8 +219,12 @@ if tonumber(record or 0) ~= input.expected then return { 2, 0 } end
 if input.loginId and redis.call('SCARD', '${keyPrefixes.certificatesOf}' .. input.loginId) ~= input.siblings then
   return { 2, 0 }
 end
+local user = input.loginId and redis.call('HGET', '${users}', input.loginId)
+local contractId = user and cjson.decode(user).contractId
 raise(input.above)
 emit(input.event .. ',"atMs":' .. nowMs .. '}')
+-- Whoever decided from what the contract held before must decide again.
+if contractId then redis.call('HSET', '${revisions}', contractId, whole(version)) end
 redis.call('HSET', '${tombstones}', key, input.tombstone .. ',"atMs":' .. nowMs .. ',"version":' .. whole(version) .. '}')
 redis.call('HDEL', '${keyPrefixes.records}' .. input.issuerId, input.serial)
 redis.call('SREM', '${keyPrefixes.revoked}' .. input.issuerId, input.serial)

@@ -229,7 +229,7 @@ t.test('a user without a certificate is told the usual causes and led to the iss
   await page.waitForURL(alternate)
   st.equal(await page.locator(`a[href="${door}"]:visible`).count(), 1, 'and back, where the browser asks again')
   await page.getByRole('link', { name: textsJa.words.issue }).click()
-  await page.waitForURL(`${publicDoor}issue`)
+  await page.waitForURL(`${publicDoor}.sekisho/issue`)
   st.equal(await page.locator('h1').textContent(), '電子証明書発行')
 })
 
@@ -248,8 +248,8 @@ t.test('a certificate that expires while the browser is open is denied at its ne
     await eventually(status, (seen) => seen === 403, lifeMs + 2_000)
     const heading = titleOf('certificate_expired', locale)
     st.same(await lookAtPage(page, 'certificate_expired'), { language: locale.slice(0, 2), heading, fits })
-    await page.locator(`a[href="${publicDoor}issue"]:visible`).click()
-    await page.waitForURL(`${publicDoor}issue`)
+    await page.locator(`a[href="${publicDoor}.sekisho/issue"]:visible`).click()
+    await page.waitForURL(`${publicDoor}.sekisho/issue`)
   }
 })
 
@@ -316,16 +316,17 @@ t.test('the login top page has the three ways in (R27)', async (st) => {
   const pc = await browserWith(st, { certificates: [certificateOf('user01')] })
   for (const locale of locales) {
     const page = await pc.open({ locale })
-    for (const path of ['', 'login', 'issue', 'help', 'renew']) {
+    const own = ['.sekisho/login', '.sekisho/issue', '.sekisho/help']
+    for (const path of ['', 'login', 'issue', 'help', 'renew', ...own]) {
       const response = await page.goto(`${publicDoor}${path}`)
       st.equal(response?.status(), 200)
-      const look = await lookAtPage(page, path === '' ? 'public-top' : `public-${path}`)
+      const look = await lookAtPage(page, path === '' ? 'public-top' : `public-${path.replace('.sekisho/', 'own-')}`)
       st.match(look, { language: locale.slice(0, 2), fits })
     }
     await page.goto(publicDoor)
     const ways = page.locator('.cards .main')
     const links = await ways.locator('a').evaluateAll((all) => all.map((link) => (link as HTMLAnchorElement).href))
-    st.same(links, [door, `${publicDoor}login`, `${publicDoor}issue`])
+    st.same(links, [door, `${publicDoor}login`, `${publicDoor}.sekisho/issue`])
     await ways.locator('a').first().click()
     await page.waitForURL(door)
     st.equal(await page.locator('#loginId').inputValue(), 'user01')
@@ -352,7 +353,7 @@ t.test(
       await page.waitForURL(publicDoor)
 
       await submit('user01')
-      const wayIn = page.locator(`a.button[href="${door}"]`)
+      const wayIn = page.locator(`a.button[href="${door}"]:visible`)
       await wayIn.waitFor()
       st.match(await lookAtPage(page, 'certificate-mode'), { fits })
       await wayIn.click()

@@ -2,13 +2,13 @@
 // lost, and answers as the store does. Method: a real file; events and records by hand, by a real store, and by chance.
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/base/clock.ts'
+import type { DirectoryRecord } from '../../../src/control-path/directory-port.ts'
 import type { TrustEvent } from '../../../src/control-path/ports.ts'
-import type { DirectoryRecord } from '../../../src/control-path/store-port.ts'
 import { EmbeddedStore } from '../../../src/store/embedded/embedded-store.ts'
-import { certificateKey } from '../../../src/x509/certificate-key.ts'
+import { certificateKey, parseCertificateKey } from '../../../src/x509/certificate-key.ts'
 import { createRandom, type Random } from '../../fuzz/random.ts'
 import { addPeople, issuerA, keyA1, keyA2, keyB1, operator, revocationOf } from '../contract.ts'
-import { start } from '../samples.ts'
+import { allRecords, reservationOf, reserve, start } from '../samples.ts'
 import { certificateRecord, contentOf, contractRecord, eventOf, openReplica, userRecord } from './replica-samples.ts'
 
 const people: readonly DirectoryRecord[] = [
@@ -206,21 +206,45 @@ t.test('following a real store it answers as that store does', async (t) => {
   replica.endRound(start)
   await addPeople(store)
   const odd = `o'brien "x" \n 日本 😀`
-  await store.upsertContract({ contractId: 'yubin', loginMethod: 'password', certificateLimit: 3 })
+  const yubin = { contractId: 'yubin', loginMethod: 'password', certificateLimit: 3 } as const
+  await store.upsertContract(yubin)
   await store.upsertUser({ loginId: odd, contractId: 'yubin', role: 'general' })
   for (const [key, loginId] of [[keyA1, 'user01'] as const, [keyB1, odd] as const])
     await store.upsertCertificate({ key, loginId, notBeforeMs: 1, notAfterMs: 2 })
   await store.upsertUser({ loginId: 'user01', contractId: 'yubin', role: 'master' })
   await store.publish([revocationOf(keyA2)], operator)
   await store.setSuspended('user02', true)
+  await store.upsertContract({ ...yubin, name: odd, noticeDays: [40, 1] })
+  const credentials = { login: '$argon2id$login', confirmation: '$argon2id$confirmation' }
+  await store.upsertUser({
+    loginId: 'user02',
+    contractId: 'shoji',
+    role: 'master',
+    name: odd,
+    language: 'ja',
+    credentials,
+  })
+  await store.upsertUser({ loginId: 'user02', contractId: 'shoji', role: 'master', name: '' })
+  const [replaced, used, pending] = [reservationOf('11'), reservationOf('12'), reservationOf('13')]
+  for (const reservation of [replaced, used, pending]) {
+    const replaces = reservation === used ? [replaced.key] : []
+    await reserve(t, store, { ...reservation, loginId: 'user02' }, replaces)
+  }
+  await store.useCertificate(used.key)
   const { events, end } = await store.eventsSince(start, 100)
   replica.apply(events, end)
   replica.apply(events, end)
   t.strictSame(replica.position(), await store.position())
   for (const loginId of ['user01', 'user02', odd, 'nobody', '', "' OR '1'='1"]) {
-    for (const key of [keyA1, keyA2, keyB1])
+    for (const key of [keyA1, keyA2, keyB1, replaced.key, used.key, pending.key])
       t.strictSame(replica.lookUp(loginId, key), await store.lookUp(loginId, key), JSON.stringify([loginId, key]))
   }
+  t.match(replica.lookUp('user02', pending.key), { certificateRegistered: true, certificateUnused: true })
+  const successor = { serial: parseCertificateKey(used.key).serial, notAfterMs: used.notAfterMs }
+  t.match(replica.lookUp('user02', replaced.key), { successor }, 'R13: a superseded one names the one to choose')
+  t.equal(replica.lookUp('user02', used.key).successor, undefined, 'one that counts names none')
+  const byVersion = (records: DirectoryRecord[]) => records.toSorted((left, right) => left.version - right.version)
+  t.strictSame(byVersion(contentOf(replica)), byVersion(await allRecords(store)), 'and holds what that store holds')
 })
 
 type PlayedStore = { readonly records: Map<string, DirectoryRecord>; readonly log: TrustEvent[] }
@@ -233,7 +257,7 @@ function change({ records, log }: PlayedStore, random: Random): void {
   const key = certificateKey(issuerA, (number + 1).toString(16))
   const user = records.get(loginId)
   const certificate = records.get(key)
-  const what = random.integer(4)
+  const what = random.integer(5)
   if (what === 0 && user?.type === 'user') {
     const suspended = random.chance(0.5)
     records.set(loginId, { ...user, version, user: { ...user.user, state: suspended ? 'suspended' : 'active' } })
@@ -242,11 +266,17 @@ function change({ records, log }: PlayedStore, random: Random): void {
     records.set(key, { ...certificate, version, superseded: true })
     log.push({ version, kind: 'superseded', key })
   } else if (what === 2 && certificate === undefined) {
-    records.set(key, certificateRecord(version, key, { loginId }))
-    log.push(eventOf(certificateRecord(version, key, { loginId })))
+    const issued = random.chance(0.5) ? { used: false, publicKeyHash: `hash-${key}` } : {}
+    records.set(key, certificateRecord(version, key, { loginId, ...issued }))
+    log.push(eventOf(certificateRecord(version, key, { loginId, ...issued })))
+  } else if (what === 3 && certificate?.type === 'certificate' && !certificate.superseded) {
+    const record = { ...certificate, version, used: true }
+    records.set(key, record)
+    log.push(eventOf(record))
   } else {
     const state = user?.type === 'user' ? user.user.state : 'active'
-    const record = userRecord(version, loginId, { state, role: random.pick(['master', 'general']) })
+    const name = random.chance(0.5) ? { name: `name ${random.integer(3)}` } : {}
+    const record = userRecord(version, loginId, { state, role: random.pick(['master', 'general']), ...name })
     records.set(loginId, record)
     log.push(eventOf(record))
   }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import type { DirectoryRecord, LoginMethod, User } from '../../../src/control-path/directory-port.ts'
 import type { CertificateKey, DirectoryEntry, TrustEvent } from '../../../src/control-path/ports.ts'
-import type { DirectoryRecord, LoginMethod, User } from '../../../src/control-path/store-port.ts'
 import { DirectoryReplicaFile } from '../../../src/store/embedded/directory-replica.ts'
 
 export type Opened = { readonly file: string; readonly replica: DirectoryReplicaFile; readonly faults: string[] }
@@ -25,12 +25,19 @@ export function userRecord(version: number, loginId: string, changes: Partial<Us
 export function certificateRecord(
   version: number,
   key: CertificateKey,
-  { loginId = 'user01', superseded = false } = {},
+  { loginId = 'user01', used = true, superseded = false, publicKeyHash = '' } = {},
 ): DirectoryRecord {
   return {
     version,
     type: 'certificate',
-    certificate: { key, loginId, notBeforeMs: 1_000, notAfterMs: 9_000 },
+    certificate: {
+      key,
+      loginId,
+      notBeforeMs: 1_000,
+      notAfterMs: 9_000,
+      ...(publicKeyHash === '' ? {} : { publicKeyHash }),
+    },
+    used,
     superseded,
   }
 }

@@ -1,15 +1,18 @@
 // Goal: files of older programs open, keep all they hold, and are of this program's schema afterwards; files of newer ones are
-// left alone. Method: a file made by the SQL of schema version 1, with the log as that program wrote it, then the real store.
+// left alone. Method: a file made by the SQL of schema version 1, with the log as that program wrote it, or by the first steps of
+// the schema; then the real store.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/base/clock.ts'
+import { Database } from '../../../src/store/embedded/database.ts'
 import { EmbeddedStore } from '../../../src/store/embedded/embedded-store.ts'
+import { storeSchema } from '../../../src/store/embedded/schema.ts'
 import { certificateKey } from '../../../src/x509/certificate-key.ts'
 import { issuerA, keyB1, operator, revocationOf } from '../contract.ts'
-import { allEvents, allState, subjectsOf } from '../samples.ts'
+import { allEvents, allRecords, allState, futureMs, reservationOf, reserve, subjectsOf } from '../samples.ts'
 import { firstStoreSql } from './first-schema.ts'
 
 const sources = join(import.meta.dirname, '../../../src')
@@ -37,10 +40,10 @@ function schemaVersionOf(file: string): unknown {
   return row?.value
 }
 
-t.test('a file of version 1 keeps everything and is of version 2 afterwards', async (t) => {
+t.test('a file of version 1 keeps everything and is of version 3 afterwards', async (t) => {
   const file = firstFile(t)
   const store = await open(t, file)
-  t.equal(schemaVersionOf(file), '2')
+  t.equal(schemaVersionOf(file), '3')
   t.match(await store.revocation(revoked), {
     state: 'revoked',
     version: 7,
@@ -91,13 +94,13 @@ t.test('whoever followed the log of version 1 goes on from where they were', asy
       version: 4,
       kind: 'directory',
       loginId: 'user01',
-      entry: { type: 'certificate', certificate: first, superseded: true },
+      entry: { type: 'certificate', certificate: first, used: true, superseded: true },
     },
     {
       version: 5,
       kind: 'directory',
       loginId: 'user01',
-      entry: { type: 'certificate', certificate: second, superseded: false },
+      entry: { type: 'certificate', certificate: second, used: true, superseded: false },
     },
     { version: 6, kind: 'superseded', key: superseded },
     { version: 7, kind: 'revoked', keys: [revoked], atMs: 500 },
@@ -117,12 +120,83 @@ t.test('a program of version 1 that ends beside this one may still write', async
   const before = await store.position()
   write.run('old', JSON.stringify({ kind: 'revoked', revocation: { key: keyB1, revokedAtMs: 700 } }))
   write.run('older', JSON.stringify({ kind: 'directory', loginId: 'user01' }))
+  old.exec(`INSERT INTO certificates (certificate_key, login_id, not_before_ms, not_after_ms, recorded_version)
+    VALUES ('${keyB1}', 'user01', 1, 2, 3)`)
   old.close()
+  t.match(
+    await store.certificatesOf('user01', 2),
+    [{ key: keyB1, state: 'current' }, {}, {}],
+    'it knows no unused ones',
+  )
   const { events } = await store.eventsSince(before, 9)
   t.match(events, [
     { kind: 'revoked', keys: [keyB1], atMs: 700 },
     { kind: 'directory', loginId: 'user01', entry: { type: 'user', user: { loginId: 'user01' } } },
   ])
+})
+
+/** A contract with two users and three certificates, one of them superseded, as a program of version 2 had written them. */
+function secondFile(t: Test): { file: string; old: Database } {
+  const file = join(t.testdir(), 'sekisho.db')
+  const old = new Database(file, { schema: { version: 2, steps: storeSchema.steps.slice(0, 2) } })
+  t.teardown(() => old.close())
+  old.run(
+    `INSERT INTO events (version, token, body) VALUES (9, 'token9', '{"kind":"superseded","key":"${superseded}"}')`,
+  )
+  old.run(`INSERT INTO contracts VALUES ('shoji', 'certificate', 100, NULL)`)
+  old.run(
+    `INSERT INTO users VALUES ('user01', 'shoji', 'general', 'active', NULL), ('user02', 'shoji', 'master', 'active', 4)`,
+  )
+  old.run(`INSERT INTO certificates VALUES ('${superseded}', 'user01', 1000, ${futureMs}, 5, 9),
+    ('${revoked}', 'user01', 1500, ${futureMs}, 6, NULL), ('${keyB1}', 'user02', 1500, ${futureMs}, 7, NULL)`)
+  return { file, old }
+}
+
+t.test('a file of version 2: its certificates count as used, and issuing goes on from what it holds', async (t) => {
+  const { file } = secondFile(t)
+  const store = await open(t, file)
+  t.equal(schemaVersionOf(file), '3')
+  t.match(await store.certificatesOf('user01', 0), [
+    { key: superseded, state: 'superseded', recordedVersion: 5 },
+    { key: revoked, state: 'current', recordedVersion: 6 },
+  ])
+  t.strictSame(await store.lookUp('user01', revoked), {
+    user: { contractId: 'shoji', role: 'general' },
+    certificateRegistered: true,
+  })
+  t.strictSame(await store.contract('shoji'), {
+    contractId: 'shoji',
+    loginMethod: 'certificate',
+    certificateLimit: 100,
+  })
+  t.strictSame(
+    (await allRecords(store)).map(({ version, type }) => [type, version]),
+    [
+      ['certificate', 9],
+      ['certificate', 6],
+      ['certificate', 7],
+      ['contract', 1],
+      ['user', 1],
+      ['user', 4],
+    ],
+    'where the version of the last change is not known it is older than anything',
+  )
+  t.match(await store.useCertificate(revoked), { changed: false, superseded: [], version: 6 })
+  const pending = await reserve(t, store, reservationOf('9'))
+  t.match(await store.useCertificate(pending), { changed: true, superseded: [revoked] })
+  await store.upsertContract({ contractId: 'shoji', loginMethod: 'certificate', certificateLimit: 100, name: '商事' })
+  t.match(await store.contract('shoji'), { name: '商事' })
+  t.match(
+    (await allRecords(store)).find(({ type }) => type === 'contract'),
+    { version: (await store.position()).version },
+  )
+})
+
+t.test('a program of version 2 is refused once the file is of version 3, and neither reads nor writes', async (t) => {
+  const { file, old } = secondFile(t)
+  old.checkSchema()
+  await open(t, file)
+  t.throws(() => old.checkSchema(), { code: 'store_schema_newer', message: /version 2: current value is 3/ })
 })
 
 t.test('two programs that open a file of version 1 at once bring it up once', async (t) => {
@@ -142,7 +216,7 @@ t.test('two programs that open a file of version 1 at once bring it up once', as
     ends.map(([code]) => code),
     [0, 0],
   )
-  t.equal(schemaVersionOf(file), '2')
+  t.equal(schemaVersionOf(file), '3')
 })
 
 t.test('once a newer program has changed the tables this one neither reads nor writes', async (t) => {
@@ -151,11 +225,11 @@ t.test('once a newer program has changed the tables this one neither reads nor w
   await store.publish([revocationOf(keyB1)], operator)
   const position = await store.position()
   const newer = new DatabaseSync(file)
-  newer.exec(`UPDATE store SET value = '3' WHERE name = 'schema_version'`)
-  await t.rejects(store.eventsSince(position, 9), { code: 'store_schema_newer', message: /current value is 3/ })
+  newer.exec(`UPDATE store SET value = '4' WHERE name = 'schema_version'`)
+  await t.rejects(store.eventsSince(position, 9), { code: 'store_schema_newer', message: /current value is 4/ })
   await t.rejects(store.publish([revocationOf(revoked)], operator), { code: 'store_schema_newer' })
   await t.rejects(allState(t, store), { code: 'store_schema_newer' })
-  newer.exec(`UPDATE store SET value = '2' WHERE name = 'schema_version'`)
+  newer.exec(`UPDATE store SET value = '3' WHERE name = 'schema_version'`)
   newer.close()
   t.strictSame((await allEvents(t, store)).length, 1, 'nothing was written meanwhile')
 })

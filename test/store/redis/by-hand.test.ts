@@ -263,7 +263,7 @@ t.test(
     const before = await store.position()
     const epoch = await server.cli('HGET', '{sekisho}:state', 'epoch')
     const records = []
-    for await (const page of store.remote.directory()) records.push(...page)
+    for await (const page of store.directory()) records.push(...page)
     await server.cli('FLUSHALL')
     t.match(await store.eventsSince(before, 10), { continuous: false, events: [], lastVersion: 0, revokedCount: 0 })
     t.strictSame(await store.position(), start)

@@ -1,7 +1,7 @@
 // Goal: the directory can be read whole and written again by compare-and-set: what is newer stands, and what refuses somebody is never
 // lost or taken back by it. Method: two real servers, one of which has lost or kept what the other knows.
 import t from 'tap'
-import type { DirectoryRecord } from '../../../src/control-path/store-port.ts'
+import type { DirectoryRecord } from '../../../src/control-path/directory-port.ts'
 import type { RedisStore } from '../../../src/store/redis/redis-store.ts'
 import { certificateKey } from '../../../src/x509/certificate-key.ts'
 import { startRedisServer } from '../../helpers/redis-server.ts'
@@ -10,7 +10,7 @@ import { openStore } from './open-store.ts'
 
 async function directoryOf(store: RedisStore): Promise<Map<string, DirectoryRecord>> {
   const records = new Map<string, DirectoryRecord>()
-  for await (const page of store.remote.directory()) for (const record of page) records.set(nameOf(record), record)
+  for await (const page of store.directory()) for (const record of page) records.set(nameOf(record), record)
   return records
 }
 

@@ -1,12 +1,13 @@
 // Goal: each ACL user of README.md can do what it is for and nothing else; what is refused is said in the right words, and no password
 // is ever in them. Method: the very lines of README.md, typed into a real redis-server.
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/base/clock.ts'
-import type { GatewayReport } from '../../../src/control-path/store-port.ts'
+import type { GatewayReport, TrustStore } from '../../../src/control-path/store-port.ts'
 import { RedisStore } from '../../../src/store/redis/redis-store.ts'
 import { startRedisServer } from '../../helpers/redis-server.ts'
 import { openRedisSession } from '../../helpers/redis-session.ts'
 import { addPeople, issuerA, keyA1, keyA2, operator, revocationOf } from '../contract.ts'
+import { dayMs, futureMs, reservationOf, reserve } from '../samples.ts'
 import { aclLines, setUser } from './acl-users.ts'
 import { configFor, openStore } from './open-store.ts'
 
@@ -19,6 +20,9 @@ const report: GatewayReport = {
   position: { version: 1, token: 'x' },
   dataAgeMs: 1,
 }
+
+const issued = reservationOf('9', { loginId: 'user02' })
+const mail = { id: 'a', loginId: 'user01', to: 'user01@shoji.example', body: '{}', dueMs: 1 }
 
 t.test('README.md has a user for gateways, one that only follows, and one for scripts', async (t) => {
   t.strictSame([...aclLines().keys()], ['sekisho-gateway', 'sekisho-follower', 'sekisho-script'])
@@ -37,13 +41,14 @@ t.test('the user that only follows reads everything and reports, and may change 
     operator,
   )
   await writer.writeMeta('sealingKeys', 'secret', 0)
+  await addIssued(writer)
 
   const store = await openStore(t, server, { username: 'sekisho-follower', password })
   t.strictSame(await store.position(), await writer.position())
   const pages: unknown[] = []
   for await (const page of store.state()) pages.push(...page)
   t.equal(pages.length, 3)
-  t.equal((await store.eventsSince({ version: 0, token: '' }, 100)).events.length, 7)
+  t.equal((await store.eventsSince({ version: 0, token: '' }, 100)).events.length, 8)
   t.match(await store.revocation(keyA1), { state: 'revoked' })
   t.equal((await store.revocations({ limit: 10 })).revocations.length, 1)
   t.equal((await store.revocations({ limit: 10, loginId: 'user01' })).revocations.length, 1)
@@ -57,8 +62,9 @@ t.test('the user that only follows reads everything and reports, and may change 
   t.match(await store.readMeta('sealingKeys'), { value: 'secret' })
   t.strictSame(await store.remote.membership([keyA1, keyA2]), [true, false])
   let records = 0
-  for await (const page of store.remote.directory()) records += page.length
-  t.equal(records, 4)
+  for await (const page of store.directory()) records += page.length
+  t.equal(records, 5)
+  await readIssued(t, store)
   const heard = Promise.withResolvers<void>()
   const listening = store.remote.listen(() => heard.resolve())
   await heard.promise
@@ -83,6 +89,7 @@ t.test('the user that only follows reads everything and reports, and may change 
     supersede: () => store.supersede(keyA1),
     writeMeta: () => store.writeMeta('sealingKeys', 'mine', 1),
     adopt: () => store.remote.adopt([keyA2]),
+    ...issuingChanges(store),
     publishDirectoryAgain: () =>
       store.remote.publishDirectoryAgain([], 9).then(() => Promise.reject({ code: 'store_read_only' })),
   }
@@ -91,6 +98,59 @@ t.test('the user that only follows reads everything and reports, and may change 
   t.strictSame(await writer.position(), before)
   t.ok(await store.position(), 'it goes on reading afterwards')
 })
+
+/** What issuing, mails and notes leave in the store: one event. */
+async function addIssued(store: TrustStore): Promise<void> {
+  await reserve(t, store, issued)
+  await store.keepSigned(issued.key, Buffer.from('der'))
+  await store.noteSightings([{ key: keyA1, atMs: 1 }])
+  await store.addMails([mail])
+  await store.keepNote('code', 'value', dayMs)
+  await store.countNote('wrong', dayMs)
+  await store.addHistory('login:user01', 'entry')
+  await store.contractIds('', 1)
+}
+
+async function readIssued(t: Test, store: TrustStore): Promise<void> {
+  const { key, publicKeyHash } = issued
+  t.equal((await store.contractHoldings('shoji', 0))?.users.length, 2)
+  t.strictSame(await store.contractIds('', 9), ['shoji'])
+  t.ok(await store.signedCertificate(key))
+  t.match(await store.certificateOfPublicKey(publicKeyHash), { key, state: 'issued' })
+  t.strictSame(await store.sightings([keyA1]), [{ firstMs: 1, lastMs: 1 }])
+  let expiring = 0
+  for await (const page of store.expiringCertificates(0, futureMs)) expiring += page.length
+  t.equal(expiring, 1, 'the other one is revoked')
+  t.match(await store.mails({ state: 'waiting', limit: 9 }), [{ id: 'a' }])
+  t.strictSame(await store.mails({ state: 'waiting', after: 'a', limit: 9 }), [])
+  t.match(await store.mailCounts(), { waiting: 1 })
+  t.equal(await store.readNote('code'), 'value')
+  t.match(await store.readCount('wrong'), { count: 1 })
+  t.strictSame(await store.history('login:user01', 9), ['entry'])
+}
+
+/** Calls that change what issuing, mails and notes keep. */
+function issuingChanges(store: TrustStore): Readonly<Record<string, () => Promise<unknown>>> {
+  const { key } = issued
+  const guard = { contractId: 'shoji', revision: 0, replaces: [] }
+  return {
+    upsertUser: () => store.upsertUser({ loginId: 'new', contractId: 'shoji', role: 'general' }),
+    reserveCertificate: () => store.reserveCertificate(reservationOf('a'), guard),
+    useCertificate: () => store.useCertificate(key),
+    keepSigned: () => store.keepSigned(key, Buffer.from('other')),
+    noteSightings: () => store.noteSightings([{ key, atMs: 5 }]),
+    addMails: () => store.addMails([{ ...mail, id: 'b' }]),
+    leaseMails: () => store.leaseMails(dayMs, 1, 1),
+    settleMail: () => store.settleMail('a', { state: 'sent', atMs: 1 }),
+    reviveMail: () => store.reviveMail('a'),
+    forgetMails: () => store.forgetMails(dayMs),
+    keepNote: () => store.keepNote('code', 'other', dayMs),
+    takeNote: () => store.takeNote('code'),
+    forgetNote: () => store.forgetNote('code'),
+    countNote: () => store.countNote('wrong', dayMs),
+    addHistory: () => store.addHistory('login:user01', 'other'),
+  }
+}
 
 t.test('the user for scripts may add serial numbers, and only that', async (t) => {
   const server = await startRedisServer(t)

@@ -1,0 +1,78 @@
+import { bilingual } from './portal-words.ts'
+
+/** The user's own certificate, its notice and renewal, and the trial connection. */
+export const certificateWords = bilingual(
+  {
+    title: '電子証明書の確認',
+    lead: 'いまお使いの電子証明書です。',
+    loginId: 'ログインID',
+    serial: 'シリアル番号',
+    issuer: '発行者（発行元）',
+    period: '有効期間',
+    periodText: '{from} から {to} まで',
+    expiry: '有効期限',
+    daysLeft: 'あと{days}日',
+    lastDay: '本日まで',
+    due: '電子証明書を更新できます',
+    dueText:
+      '有効期限（{expiry}）を過ぎると、ログインできなくなります。それまでに更新してください。新しい電子証明書を初めて使うまで、今の電子証明書もそのまま使えます。',
+    notDueText:
+      '更新は、有効期限の{renewalDays}日前からできます。時期になったら、ログイン後の画面と電子メールでお知らせします。',
+    renew: '電子証明書更新',
+    revokeOwn: 'この電子証明書を失効する',
+    login: 'ログインへ進む',
+    notice: '電子証明書の有効期限は{expiry}です（あと{days}日）。有効期限までに更新してください。',
+    noticeLastDay: '電子証明書の有効期限は本日です。今すぐ更新してください。',
+    renewTitle: '電子証明書更新',
+    renewIntro: '今の電子証明書の有効期限は{expiry}です。',
+    renewOverlap: '新しい電子証明書を初めて使うまで、今の電子証明書もそのまま使えます。',
+    tryTitle: '接続できました',
+    tryText: '電子証明書を確認できました。この電子証明書でログインできます。',
+    trySame: '発行した電子証明書で接続できました。新しい電子証明書は、この接続から使われています。',
+    tryOtherTitle: '別の電子証明書で接続しています',
+    tryOtherText: '接続はできましたが、先ほど発行した電子証明書（シリアル番号 {serial}）とは別のものが使われています。',
+    tryOtherSteps: [
+      'ブラウザの画面をすべて閉じてから、ログイン画面を開き直してください。',
+      '選択画面で、有効期限がいちばん遅いものを選んでください。',
+      '一覧に新しい電子証明書がないときは、インストールの手順をもう一度ご確認ください。',
+    ],
+    trySeen: '接続で確認した電子証明書',
+  },
+  {
+    title: 'Your certificate (電子証明書の確認)',
+    lead: 'This is the certificate you are using now.',
+    loginId: 'Login ID',
+    serial: 'Serial number',
+    issuer: 'Issued by',
+    period: 'Validity period',
+    periodText: '{from} to {to}',
+    expiry: 'Expiry date',
+    daysLeft: '{days} days left',
+    lastDay: 'Today is its last day',
+    due: 'You can renew your certificate',
+    dueText:
+      'After the expiry date ({expiry}) you cannot log in. Renew before then. Until you first use the new certificate, this one goes on working.',
+    notDueText:
+      'You can renew from {renewalDays} days before the expiry date. We will tell you on screen after login and by e-mail when it is time.',
+    renew: 'Renew (電子証明書更新)',
+    revokeOwn: 'Revoke this certificate',
+    login: 'Go to login',
+    notice: 'Your certificate expires on {expiry} ({days} days left). Please renew it before then.',
+    noticeLastDay: 'Your certificate expires today. Please renew it now.',
+    renewTitle: 'Renew (電子証明書更新)',
+    renewIntro: 'Your certificate expires on {expiry}.',
+    renewOverlap: 'Until you first use the new certificate, this one goes on working.',
+    tryTitle: 'You are connected',
+    tryText: 'Your certificate was recognised. You can log in with it.',
+    trySame: 'You connected with the certificate that was just issued. It is in use from this connection on.',
+    tryOtherTitle: 'You connected with another certificate',
+    tryOtherText:
+      'The connection works, but with another certificate than the one just issued (serial number {serial}).',
+    tryOtherSteps: [
+      'Close all browser windows and open the login page again.',
+      'In the chooser, pick the certificate that expires last.',
+      'If the new one is not in the list, go through the installation again.',
+    ],
+    trySeen: 'The certificate that was seen',
+  },
+)

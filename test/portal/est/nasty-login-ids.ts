@@ -1,0 +1,26 @@
+// Login IDs that mean something to INF files, PowerShell or distinguished names. Login IDs are 1 to 64 visible ASCII characters.
+
+export const nastyLoginIds = [
+  'user07',
+  '"',
+  '""',
+  '%systemroot%',
+  '%',
+  '$(calc)',
+  '`"$x`',
+  "'; Remove-Item x; '",
+  "'@",
+  '#>',
+  ';comment',
+  'a,OU=b',
+  'a+CN=b',
+  'a="b"',
+  '<a>#b',
+  '\\',
+  'a\\',
+  '{provider}',
+  '#SETTINGS#',
+  '\'"`$%;,+=<>#\\{}()[]@!&|^~*?/:.-_',
+  Array.from({ length: 64 }, (_, at) => String.fromCharCode(0x21 + at)).join(''),
+  Array.from({ length: 64 }, (_, at) => String.fromCharCode(0x7e - at)).join(''),
+].map((loginId) => loginId.replaceAll(' ', '_'))
