@@ -35,7 +35,7 @@ export type PortalPlace = {
 export function createPortalPlace({ stateFolder }: GatewayConfig): PortalPlace {
   const wanted = join(stateFolder, `portal-${process.pid}.sock`)
   const fits = Buffer.byteLength(wanted) <= socketPathMax
-  const socketPath = fits ? wanted : join(tmpdir(), `sekisho-${randomBytes(12).toString('hex')}`, 'portal.sock')
+  const socketPath = fits ? wanted : join(shortFolder(), `sekisho-${randomBytes(12).toString('hex')}`, 'portal.sock')
   const extend = (config: GatewayConfig) => withPortal(config, socketPath)
   return {
     socketPath,
@@ -49,6 +49,12 @@ export function createPortalPlace({ stateFolder }: GatewayConfig): PortalPlace {
     }),
     remove: () => rmSync(fits ? socketPath : dirname(socketPath), { recursive: true, force: true }),
   }
+}
+
+/** Where temporary files go, unless that path is too long for a socket too. */
+function shortFolder(): string {
+  const folder = tmpdir()
+  return Buffer.byteLength(folder) <= socketPathMax / 2 ? folder : '/tmp'
 }
 
 /** The pages are an application behind the doors like any other, but that only this gateway can reach it. */

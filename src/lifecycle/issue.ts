@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { GatewayError } from '../base/errors.ts'
 import { certificateKey, parseCertificateKey } from '../x509/certificate-key.ts'
 import { validityFor } from '../x509/certificate-profile.ts'
@@ -45,6 +46,8 @@ export type IssuedCertificate = {
   readonly again: boolean
 }
 
+/** Longest pause before the second attempt; it grows with each. Unit: milliseconds. */
+const retryPauseMs = 20
 /** How long a reservation counts while nothing has been signed for it. Unit: milliseconds. */
 const signingMs = 60_000
 /** A certificate that may not begin earlier, because of a revocation just now, is waited for so long. Unit: milliseconds. */
@@ -94,6 +97,8 @@ async function issue(request: IssueRequest, caller: Caller, ports: LifecyclePort
     if (issuing.maker.kind === 'other') return issueElsewhere(work, decision, (known) => giveAgain(known, work))
     const issued = await issueOwn(work, decision)
     if (issued !== 'moved') return issued
+    // Those who were overtaken together must not come together again.
+    await ports.pause(randomInt(1, retryPauseMs * (attempt + 1)))
   }
   throw new GatewayError('store_unavailable', 'Cannot issue now as others issue in the same contract: ask again')
 }

@@ -1,7 +1,6 @@
 import { systemClock } from '../../src/base/clock.ts'
-import type { ControlLog } from '../../src/control-path/ports.ts'
-import { RedisStore } from '../../src/store/redis/redis-store.ts'
 import { certificateKey } from '../../src/x509/certificate-key.ts'
+import { openRedisStore } from './bench-store.ts'
 import type { RedisProcess } from './redis-process.ts'
 import type { SerialList } from './serial-list.ts'
 
@@ -12,12 +11,6 @@ const tellEvery = 100
 /** What loading took; `entries` is less than was asked for when the time was up before. */
 export type Loaded = { readonly entries: number; readonly seconds: number }
 
-const silent: ControlLog = {
-  info: () => {},
-  warn: () => {},
-  error: (message, fields) => console.error(message, fields),
-}
-
 /**
  * Revokes serial numbers in Redis through the gateways' own adapter, a thousand in each transaction, and checks that the set has
  * them all. Stops when `timeoutMs` have passed.
@@ -27,25 +20,7 @@ export async function loadRevocations(
   job: { issuerId: string; serials: SerialList; timeoutMs: number; tell: (line: string) => void },
 ): Promise<Loaded> {
   const { issuerId, serials } = job
-  const store = await RedisStore.open(
-    {
-      mode: 'standalone',
-      nodes: [{ host: '127.0.0.1', port: redis.port }],
-      sentinelName: undefined,
-      sentinelUsername: undefined,
-      sentinelPassword: undefined,
-      database: 0,
-      username: undefined,
-      password: undefined,
-      tls: undefined,
-      connectTimeoutMs: 10_000,
-      commandTimeoutMs: 60_000,
-      replicasWanted: 0,
-      replicasTimeoutMs: 1_000,
-      logEventsMax: 100_000,
-    },
-    { clock: systemClock, log: silent },
-  )
+  const store = await openRedisStore(redis.port)
   const startMs = systemClock.monotonicMs()
   let next = 0
   let entries = 0

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { type GatewayName, gatewayNames } from './gateways/gateway.ts'
+import { type LifeOptions, lifeWord, readLifeOptions } from './life-options.ts'
 import { OptionsError, readNames, readNumber } from './number-option.ts'
 import { type RevocationOptions, readRevocationOptions, revocationWord } from './revocation-options.ts'
 
@@ -36,15 +37,21 @@ export type BenchOptions = {
   readonly json: boolean
   /** The section of its own that the word `revocation` asks for, in place of everything else. */
   readonly revocation: RevocationOptions | undefined
+  /** The same for the word `life`. */
+  readonly life: LifeOptions | undefined
 }
 
-/** Flags of the section `revocation`, and those it shares with the others; the rest go without the word. */
-const revocationFlags = ['entries', 'connections', 'fleet', 'pushes', 'parts']
+/** Flags of the sections that have a word of their own, beside the shared ones; the rest go without a word. */
+const flagsOfWords = {
+  [revocationWord]: ['entries', 'connections', 'fleet', 'pushes', 'parts'],
+  [lifeWord]: ['users', 'issues', 'rate', 'requests', 'parts'],
+} as const
+const words = Object.keys(flagsOfWords) as (keyof typeof flagsOfWords)[]
 const sharedFlags = ['rounds', 'turn', 'quick', 'json']
 
 /** Reads the command line as README.md describes it; throws `OptionsError`. */
 export function parseOptions(args: readonly string[]): BenchOptions {
-  const { values, asked } = readFlags(args)
+  const { values, word } = readFlags(args)
   const quick = values.quick === true
   const rounds = readNumber('--rounds', values.rounds, { fallback: quick ? 5 : 7, min: 1, max: 50 })
   const turnMs = readNumber('--turn', values.turn, { fallback: quick ? 500 : 3_000, min: 50, max: 30_000 })
@@ -65,25 +72,27 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     gateways: readNames('--gateways', values.gateways, gatewayNames),
     accessLogs: values['access-logs'] === true,
     json: values.json === true,
-    revocation: asked ? readRevocationOptions(values) : undefined,
+    revocation: word === revocationWord ? readRevocationOptions(values) : undefined,
+    life: word === lifeWord ? readLifeOptions(values) : undefined,
   }
 }
 
-/** The flags, and whether the section `revocation` was asked for. */
+/** The flags, and the word that asks for a section of its own; undefined: there is none. */
 function readFlags(args: readonly string[]) {
   const { values, positionals } = parse(args)
-  const [word, ...more] = positionals
-  if ((word !== undefined && word !== revocationWord) || more.length > 0) {
-    const shown = JSON.stringify(word === revocationWord ? more[0] : word)
-    throw new OptionsError(`Cannot take a word as a part other than ${revocationWord}: current value is ${shown}`)
+  const [first, ...more] = positionals
+  const word = words.find((known) => known === first)
+  if ((first !== undefined && word === undefined) || more.length > 0) {
+    const shown = JSON.stringify(word === undefined ? first : more[0])
+    throw new OptionsError(`Cannot take a word as a part other than ${words.join(' or ')}: current value is ${shown}`)
   }
-  const asked = word !== undefined
   for (const name of Object.keys(values)) {
-    if (sharedFlags.includes(name) || revocationFlags.includes(name) === asked) continue
-    const hint = asked ? `together with the word ${revocationWord}` : `without the word ${revocationWord}`
+    const of = words.filter((known) => flagsOfWords[known].some((flag) => flag === name))
+    if (sharedFlags.includes(name) || (word === undefined ? of.length === 0 : of.includes(word))) continue
+    const hint = word === undefined ? `without the word ${of.join(' or ')}` : `together with the word ${word}`
     throw new OptionsError(`Cannot take --${name} ${hint}`)
   }
-  return { values, asked }
+  return { values, word }
 }
 
 function parse(args: readonly string[]) {
@@ -109,6 +118,10 @@ function parse(args: readonly string[]) {
         fleet: { type: 'string' },
         pushes: { type: 'string' },
         parts: { type: 'string' },
+        users: { type: 'string' },
+        issues: { type: 'string' },
+        rate: { type: 'string' },
+        requests: { type: 'string' },
       },
       allowPositionals: true,
     })

@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
+import { createLifePki } from './life-pki.ts'
 import { addServerFolders, chooseCores, describeMachine, findInstallCommands, moveToLoadCores } from './machine.ts'
 import { OptionsError } from './number-option.ts'
 import { type BenchOptions, type ExtraName, parseOptions } from './options.ts'
@@ -16,6 +17,7 @@ import { createRevocationPki } from './revocation-pki.ts'
 import { measureBulk } from './sections/bulk.ts'
 import { measureHttp2 } from './sections/http2.ts'
 import { measureIdle } from './sections/idle.ts'
+import { runLife } from './sections/life.ts'
 import { runRevocation } from './sections/revocation.ts'
 import { measureSlow } from './sections/slow.ts'
 import { measureWorkers } from './sections/workers.ts'
@@ -33,7 +35,7 @@ async function main(): Promise<number> {
   const startedMs = systemClock.monotonicMs()
   const options = parseOptions(process.argv.slice(2))
   addServerFolders()
-  const needed = { redis: options.revocation !== undefined }
+  const needed = { redis: options.revocation !== undefined || options.life !== undefined }
   const missing = findInstallCommands((process.env.PATH ?? '').split(delimiter), needed)
   if (missing.length > 0) {
     for (const command of missing) console.error(command)
@@ -73,6 +75,11 @@ async function runBench(
   if (options.revocation !== undefined) {
     const revocation = await runRevocation(await prepareGround(start, createRevocationPki), options.revocation)
     if (options.json) console.log(JSON.stringify({ revocation }))
+    return
+  }
+  if (options.life !== undefined) {
+    const life = await runLife(await prepareGround(start, createLifePki), options.life)
+    if (options.json) console.log(JSON.stringify({ life }))
     return
   }
   const ground = await prepareGround(start, createPki)

@@ -46,16 +46,34 @@ async function start(site: Site, following: FollowingSite | undefined): Promise<
   const opsPort = await freePort()
   const adminPort = following?.operatorIssuerFile === undefined ? undefined : await freePort()
   const folder = following?.folder ?? join(site.folder, `sekisho-${port}`)
+  const configuration = buildConfiguration(site, { folder, port, opsPort, adminPort, following })
+  const readyTimeoutMs = following?.readyTimeoutMs ?? 20_000
+  return startConfigured(site, { folder, port, opsPort, adminPort, configuration, readyTimeoutMs })
+}
+
+/** Starts Sekisho with this configuration file's content; `folder` is made if it is missing. */
+export async function startConfigured(
+  site: Site,
+  own: {
+    folder: string
+    port: number
+    opsPort: number
+    adminPort?: number | undefined
+    configuration: object
+    /** Unit: milliseconds. */
+    readyTimeoutMs: number
+  },
+): Promise<RunningSekisho> {
+  const { folder, port, opsPort, adminPort, configuration, readyTimeoutMs } = own
   await mkdir(folder, { recursive: true })
   const file = join(folder, 'sekisho.yaml')
-  await writeFile(file, stringify(buildConfiguration(site, { folder, port, opsPort, adminPort, following })))
+  await writeFile(file, stringify(configuration))
   const program = join(repository, 'src', 'main.ts')
   const command = [process.execPath, '--disable-warning=ExperimentalWarning', program, 'serve', '--config', file]
   const startedMs = systemClock.monotonicMs()
   const started = site.processes.start(command, { cores: site.gatewayCores, cwd: repository })
   const ops = `http://127.0.0.1:${opsPort}`
-  const timeoutMs = following?.readyTimeoutMs ?? 20_000
-  await waitReady(started, () => answersOk(`${ops}/readyz`), { what: 'Sekisho', timeoutMs })
+  await waitReady(started, () => answersOk(`${ops}/readyz`), { what: 'Sekisho', timeoutMs: readyTimeoutMs })
   return {
     name: 'sekisho',
     port,
