@@ -66,7 +66,7 @@ for (const over of webSocketRoads) {
 }
 
 t.test('a certificate that expires between two requests of a connection', async (t) => {
-  const notAfterMs = Math.ceil((Date.now() + 1_000) / 1_000) * 1_000
+  const notAfterMs = Math.ceil((Date.now() + 2_000) / 1_000) * 1_000
   const certificate = gateway.issuingCa.issueClient({ commonName: 'user01', notAfterMs })
   const http1 = await RawClient.connect(gateway, { certificate })
   const http2 = await Http2Client.connect(gateway, { certificate })
