@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { type RequestOptions, request as startRequest } from 'node:https'
 import { AdminStream, type AdminStreamOptions } from './admin-stream.ts'
+import { type CollectedAnswer, collectAnswer } from './collect-answer.ts'
 import { CommandError, exitCodes } from './command-context.ts'
 
 /** Which admin door, and as whom. The files are PEM. */
@@ -92,36 +93,18 @@ export class AdminClient {
     }
   }
 
-  #exchange({
-    method,
-    path,
-    json,
-    bytes,
-    timeoutMs = timeoutMsDefault,
-  }: AdminRequest): Promise<{ status: number; body: string }> {
+  #exchange({ method, path, json, bytes, timeoutMs = timeoutMsDefault }: AdminRequest): Promise<CollectedAnswer> {
     const body = json === undefined ? bytes : Buffer.from(JSON.stringify(json))
     const headers: Record<string, string | number> = { Accept: 'application/json' }
     if (body !== undefined) {
       headers['Content-Type'] = json === undefined ? 'application/octet-stream' : 'application/json'
       headers['Content-Length'] = body.length
     }
-    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>()
-    const fail = (cause: unknown) => reject(unreachable(this.#url, cause))
-    const request = startRequest(new URL(path, this.#url), { ...this.#options, method, headers }, (response) => {
-      const chunks: Buffer[] = []
-      let bytesRead = 0
-      response.on('data', (chunk: Buffer) => {
-        bytesRead += chunk.length
-        if (bytesRead > answerBytesMax) request.destroy(new Error('the answer is too large'))
-        else chunks.push(chunk)
-      })
-      response.on('error', fail)
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }))
+    const start = (answered: (response: IncomingMessage) => void) =>
+      startRequest(new URL(path, this.#url), { ...this.#options, method, headers }, answered)
+    return collectAnswer(start, { body, bytesMax: answerBytesMax, timeoutMs }).catch((cause: unknown) => {
+      throw unreachable(this.#url, cause)
     })
-    request.setTimeout(timeoutMs, () => request.destroy(new Error(`no answer within ${timeoutMs / 1_000} seconds`)))
-    request.on('error', fail)
-    request.end(body)
-    return promise
   }
 }
 

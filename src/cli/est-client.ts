@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { type RequestOptions, request as startRequest } from 'node:https'
 import { certsOnlyBytesMax, decodeEstBody, encodeEstBody, readCertsOnly } from '../x509/certs-only.ts'
+import { type CollectedAnswer, collectAnswer } from './collect-answer.ts'
 import { CommandError, exitCodes } from './command-context.ts'
 
 /** Which EST service (RFC 7030), and how it is known and spoken to. */
@@ -14,8 +16,6 @@ export type EstAccess = {
   /** For the public door. */
   readonly login?: { readonly loginId: string; readonly secret: string }
 }
-
-type EstAnswer = { readonly status: number; readonly body: string }
 
 const timeoutMs = 60_000
 /** Base64, with the ends of its lines. */
@@ -58,7 +58,7 @@ export class EstClient {
     return certificate
   }
 
-  #certificates({ status, body }: EstAnswer): X509Certificate[] {
+  #certificates({ status, body }: CollectedAnswer): X509Certificate[] {
     if (status !== 200) throw this.#refused(status, body)
     try {
       return readCertsOnly(decodeEstBody(body)).map((der) => new X509Certificate(der))
@@ -80,25 +80,13 @@ export class EstClient {
     return new CommandError(`Cannot read the answer of ${this.origin}: ${reason}. Is it an EST service (RFC 7030)?`)
   }
 
-  #exchange(method: 'GET' | 'POST', operation: string, body?: string): Promise<EstAnswer> {
-    const { promise, resolve, reject } = Promise.withResolvers<EstAnswer>()
-    const fail = (cause: unknown) => reject(this.#unreachable(cause))
+  #exchange(method: 'GET' | 'POST', operation: string, body?: string): Promise<CollectedAnswer> {
     const url = new URL(`/.well-known/est/${operation}`, this.#url)
-    const request = startRequest(url, { ...this.#options(body), method }, (response) => {
-      const chunks: Buffer[] = []
-      let bytes = 0
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-        if (bytes > answerBytesMax) request.destroy(new Error('the answer is too large'))
-        else chunks.push(chunk)
-      })
-      response.on('error', fail)
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }))
+    const start = (answered: (response: IncomingMessage) => void) =>
+      startRequest(url, { ...this.#options(body), method }, answered)
+    return collectAnswer(start, { body, bytesMax: answerBytesMax, timeoutMs }).catch((cause: unknown) => {
+      throw this.#unreachable(cause)
     })
-    request.setTimeout(timeoutMs, () => request.destroy(new Error(`no answer within ${timeoutMs / 1_000} seconds`)))
-    request.on('error', fail)
-    request.end(body)
-    return promise
   }
 
   #options(body: string | undefined): RequestOptions {
