@@ -10,7 +10,7 @@ import { join } from 'node:path'
 export const debianPackages = [
   { name: 'openssl', command: 'openssl', tests: [] },
   { name: 'curl', command: 'curl', tests: [] },
-  { name: 'nginx', command: 'nginx', tests: ['test/bench/'] },
+  { name: 'nginx', command: 'nginx', tests: ['test/bench/', 'test/integration/relying-'] },
   {
     name: 'haproxy',
     command: 'haproxy',

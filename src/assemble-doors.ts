@@ -20,6 +20,7 @@ import { createPages } from './portal/pages.ts'
 import type { TrustState } from './trust/admit.ts'
 import { Freshness, type SharedFreshness } from './trust/freshness.ts'
 import type { LiveConnections } from './trust/live-connections.ts'
+import { mustBeGoodOf } from './trust/must-be-good.ts'
 import type { RevocationIndex } from './trust/revocation-index.ts'
 import { type IssuingCa, readIssuingCa } from './x509/issuing-ca.ts'
 
@@ -67,7 +68,8 @@ export function createDoorSet(
   { checkedAtMs, previous }: { checkedAtMs: number; previous: DoorSet | undefined },
 ): DoorSet {
   const issuers = readIssuers(config, { checkedAtMs, previous })
-  const shared = sharedParts(config, parts, previous)
+  const mustBeGood = mustBeGoodOf(config.issuers, issuers.values())
+  const shared = sharedParts(config, { ...parts, mustBeGood }, previous)
   const certificateDoors = config.doors.certificate.map((door) => {
     const doorIssuers = door.issuers.map((name) => issuers.get(name)).filter((issuer) => issuer !== undefined)
     assert(doorIssuers.length > 0, `door ${door.name} has issuers`)
@@ -121,16 +123,23 @@ type DoorParts = Pick<
   | 'proxyTrusted'
 >
 
-function sharedParts(config: GatewayConfig, parts: WorkerParts, previous: DoorSet | undefined): SharedParts {
+function sharedParts(
+  config: GatewayConfig,
+  parts: WorkerParts & { readonly mustBeGood: ReadonlySet<string> | undefined },
+  previous: DoorSet | undefined,
+): SharedParts {
   const { limits, institution, timeZone, http } = config
-  const { clock, accessLog, audit, batch, deadlines, directory, isDraining, metrics, upgrades } = parts
+  const { clock, accessLog, audit, batch, deadlines, isDraining, metrics, upgrades, mustBeGood } = parts
+  const hasDirectory = config.directory !== 'none'
+  const directory = hasDirectory || mustBeGood !== undefined ? parts.directory : undefined
   const trust = {
     clock,
     index: parts.index,
     freshness: new Freshness(parts.freshness, { clock, ...config.revocation }),
     live: parts.live,
-    directory: config.directory !== 'none',
+    directory: hasDirectory,
     mustBeRegistered: config.certificates.mustBeRegistered,
+    ...(mustBeGood && { mustBeGood }),
   }
   return {
     ...{ clock, accessLog, audit, batch, deadlines, directory, isDraining, limits, metrics, upgrades },
@@ -138,7 +147,7 @@ function sharedParts(config: GatewayConfig, parts: WorkerParts, previous: DoorSe
     nextRequestIds: parts.nextRequestIds,
     headLimits: { ...limits, knownMethods: new Set([...usualMethods, ...http.extraMethods]) },
     trust,
-    recordsSeen: directory !== undefined && config.certificates.recordSeen && !config.certificates.mustBeRegistered,
+    recordsSeen: hasDirectory && config.certificates.recordSeen && !config.certificates.mustBeRegistered,
     services: servicesOf(config, parts, previous),
     passwordLogins: passwordLoginsOf(config, parts, trust),
     pages: createPages(institution, { timeZone }),

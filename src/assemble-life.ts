@@ -1,26 +1,38 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { createLifecyclePorts, type LifecycleParts } from './assemble-lifecycle.ts'
 import { type Notices, startNotices } from './assemble-notices.ts'
-import { type PortalPlace, startPortal } from './assemble-portal.ts'
+import type { OwnPlaces } from './assemble-places.ts'
+import { startPortal } from './assemble-portal.ts'
+import { startPublication } from './assemble-publication.ts'
+import { type CaSources, lookUpBoth, startSources } from './assemble-sources.ts'
 import type { OpenedStore } from './assemble-store.ts'
 import { systemClock } from './base/clock.ts'
+import type { CrlDesk, CrlListStatus } from './ca-sources/ports.ts'
+import type { GatewayConfig } from './config/gateway-config.ts'
 import { CertificateUses } from './control-path/certificate-uses.ts'
 import { SightingBook } from './control-path/sighting-book.ts'
 import type { RefusalRecord } from './data-path/ports.ts'
 import type { LifecyclePorts } from './lifecycle/ports.ts'
 import { RefusedRequests } from './lifecycle/refused-requests.ts'
 import type { Metrics } from './observe/metrics-page.ts'
+import type { SocketSource } from './supervise/socket-source.ts'
 import type { CertificateSighting, CertificateUse } from './trust/directory-answer.ts'
+import type { SharedFreshness } from './trust/freshness.ts'
+import type { RevocationIndex } from './trust/revocation-index.ts'
 
 export type LifeParts = Omit<LifecycleParts, 'noticeAct' | 'store'> & {
   readonly opened: OpenedStore
   readonly metrics: Metrics
-  readonly place: PortalPlace
+  readonly places: OwnPlaces
+  readonly index: RevocationIndex
+  readonly freshness: SharedFreshness
+  readonly sockets: SocketSource
 }
 
 export type StartedLife = {
   readonly lifecycle: LifecyclePorts
   readonly notices: Notices
+  readonly crls: CrlDesk
   close(): Promise<void>
 }
 
@@ -32,6 +44,7 @@ export class CertificateLife {
   #uses: CertificateUses | undefined
   #sightings: SightingBook | undefined
   #refused: RefusedRequests | undefined
+  #sources: CaSources | undefined
 
   /** For the pool of workers. */
   noteUse(use: CertificateUse): Promise<void> {
@@ -40,6 +53,17 @@ export class CertificateLife {
 
   noteSightings(sightings: readonly CertificateSighting[]): void {
     this.#sightings?.note(sightings)
+  }
+
+  /** For metrics. */
+  crlLists(): readonly CrlListStatus[] {
+    return this.#sources?.lists() ?? []
+  }
+
+  /** What is asked of the control thread before a certificate is judged. */
+  lookUp(config: Pick<GatewayConfig, 'directory'>, { lookUp }: Pick<OpenedStore, 'lookUp'>): OpenedStore['lookUp'] {
+    const nobody = async () => ({ user: undefined, certificateRegistered: false })
+    return lookUpBoth(config.directory === 'none' ? nobody : lookUp, () => this.#sources)
   }
 
   noteRefusal({ requestId, reason, loginId, certificateSerial: serial, door, clientAddress }: RefusalRecord): void {
@@ -52,7 +76,7 @@ export class CertificateLife {
 
   /** Starts everything; resolves with how it is ended. Throws GatewayError `config_invalid` for an issuing CA that cannot be used. */
   async start(parts: LifeParts): Promise<StartedLife> {
-    const { opened, follower, inForce, audit, log, metrics, place, pool } = parts
+    const { opened, follower, inForce, audit, log, metrics, places, pool } = parts
     const { store } = opened
     const uses = new CertificateUses({
       store,
@@ -73,7 +97,11 @@ export class CertificateLife {
       clock: systemClock,
     })
     const lifecycle = createLifecyclePorts({ ...parts, store, noticeAct: (act) => notices.noticeAct(act) })
-    const portal = await startPortal({ place, inForce, lifecycle, pool, log })
+    const portal = await startPortal({ place: places.portal, inForce, lifecycle, pool, log })
+    const observer = metrics.control
+    const publication = await startPublication({ ...parts, place: places.publication, observer })
+    const sources = startSources({ ...parts, index: parts.index.shared, workers: pool, observer })
+    this.#sources = sources
     this.#uses = uses
     this.#sightings = sightings
     const refused = new RefusedRequests({
@@ -85,7 +113,10 @@ export class CertificateLife {
     return {
       lifecycle,
       notices,
+      crls: sources.crls,
       close: async () => {
+        await sources.close()
+        await publication.close()
         await portal.close()
         await notices.close()
         uses.close()

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { type AdminDoor, startAdminDoor } from './admin/admin-door.ts'
 import type { ListenerStarts } from './assemble-holdings.ts'
 import type { Notices } from './assemble-notices.ts'
@@ -5,6 +6,7 @@ import type { DataWorkerPool } from './assemble-pool.ts'
 import type { ConfigInForce } from './assemble-reload.ts'
 import { assert } from './base/assert.ts'
 import { systemClock } from './base/clock.ts'
+import type { CrlDesk } from './ca-sources/ports.ts'
 import type { Follower } from './control-path/follow.ts'
 import type { GatewayReports } from './control-path/gateway-reports.ts'
 import type { Reloader } from './control-path/reload.ts'
@@ -17,6 +19,7 @@ import type { TrustState } from './trust/admit.ts'
 import type { Freshness } from './trust/freshness.ts'
 import { inspectCertificate } from './trust/inspect.ts'
 import { type ConnectionSummary, LiveConnections } from './trust/live-connections.ts'
+import { mustBeGoodOf } from './trust/must-be-good.ts'
 import type { RevocationIndexWriter } from './trust/revocation-index-writer.ts'
 import { readIssuingCa } from './x509/issuing-ca.ts'
 
@@ -30,6 +33,7 @@ export type ListenerParts = {
   readonly connections: (max: number) => Promise<readonly ConnectionSummary[]>
   readonly lifecycle: LifecyclePorts
   readonly notices: Pick<Notices, 'ports'>
+  readonly crls: CrlDesk
   readonly pool: DataWorkerPool
   readonly follower: Follower
   readonly reports: GatewayReports
@@ -66,6 +70,11 @@ export function createListenerStarts(parts: ListenerParts): ListenerStarts {
         services: {
           lifecycle: parts.lifecycle,
           notices: parts.notices.ports,
+          crls: parts.crls,
+          crlUploads: {
+            folder: join(inForce.config.stateFolder, 'crl-uploads'),
+            bytesMax: () => inForce.config.crlFetch.bytesMax,
+          },
           connections: parts.connections,
           get connectionsListMax() {
             return inForce.config.limits.liveConnectionsListMax
@@ -92,6 +101,8 @@ export function createListenerStarts(parts: ListenerParts): ListenerStarts {
 /** What each certificate door would say of a certificate. */
 async function inspect(der: Uint8Array, { inForce, lookUp, index, freshness }: ListenerParts) {
   const { config, checkedAtMs } = inForce
+  const issuers = config.issuers.map((issuer) => readIssuingCa(issuer, checkedAtMs))
+  const mustBeGood = mustBeGoodOf(config.issuers, issuers)
   const state: TrustState = {
     clock: systemClock,
     index,
@@ -99,8 +110,8 @@ async function inspect(der: Uint8Array, { inForce, lookUp, index, freshness }: L
     live: new LiveConnections(),
     directory: config.directory !== 'none',
     mustBeRegistered: config.certificates.mustBeRegistered,
+    ...(mustBeGood && { mustBeGood }),
   }
-  const issuers = config.issuers.map((issuer) => readIssuingCa(issuer, checkedAtMs))
   return Promise.all(
     config.doors.certificate.map((door) => {
       const rules = {

@@ -1,10 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
 import type { DataWorkerPool } from './assemble-pool.ts'
-import type { ConfigInForce, ConfigSource } from './assemble-reload.ts'
-import type { GatewayConfig, RouteConfig, UpstreamConfig } from './config/gateway-config.ts'
+import type { ConfigInForce } from './assemble-reload.ts'
+import { createSocketPlace, ownUpstream, type SocketPlace } from './assemble-sockets.ts'
+import type { GatewayConfig, RouteConfig } from './config/gateway-config.ts'
 import type { LifecyclePorts } from './lifecycle/ports.ts'
 import { estRoutes } from './portal/est/est-routes.ts'
 import { portalFaultAnswer } from './portal/fault-answer.ts'
@@ -17,66 +14,25 @@ import type { PortalServices } from './portal/portal-services.ts'
 const portalName = 'portal'
 const revokeName = 'revoke'
 const estName = 'est'
-/** Longest path of a Unix socket, with something to spare. Unit: bytes. */
-const socketPathMax = 100
 const secondMs = 1_000
 
 /** Where the gateway's own pages answer its workers: a Unix socket of this process. */
-export type PortalPlace = {
-  readonly socketPath: string
+export type PortalPlace = SocketPlace & {
   /** The configuration with a route to the pages, if it has pages. */
   extend(config: GatewayConfig): GatewayConfig
-  extendSource(source: ConfigSource): ConfigSource
-  /** Removes the socket. */
-  remove(): void
 }
 
-/** Chooses the place: the state folder, or where its path is too long for a socket, a folder of its own. Nothing is made yet. */
-export function createPortalPlace({ stateFolder }: GatewayConfig): PortalPlace {
-  const wanted = join(stateFolder, `portal-${process.pid}.sock`)
-  const fits = Buffer.byteLength(wanted) <= socketPathMax
-  const socketPath = fits ? wanted : join(shortFolder(), `sekisho-${randomBytes(12).toString('hex')}`, 'portal.sock')
-  const extend = (config: GatewayConfig) => withPortal(config, socketPath)
-  return {
-    socketPath,
-    extend,
-    extendSource: ({ load, files }) => ({
-      files,
-      load: () => {
-        const loaded = load()
-        return { ...loaded, config: extend(loaded.config) }
-      },
-    }),
-    remove: () => rmSync(fits ? socketPath : dirname(socketPath), { recursive: true, force: true }),
-  }
-}
-
-/** Where temporary files go, unless that path is too long for a socket too. */
-function shortFolder(): string {
-  const folder = tmpdir()
-  return Buffer.byteLength(folder) <= socketPathMax / 2 ? folder : '/tmp'
+/** Chooses the place. Nothing is made yet. */
+export function createPortalPlace({ stateFolder }: Pick<GatewayConfig, 'stateFolder'>): PortalPlace {
+  const place = createSocketPlace(stateFolder, portalName)
+  return { ...place, extend: (config) => withPortal(config, place.socketPath) }
 }
 
 /** The pages are an application behind the doors like any other, but that only this gateway can reach it. */
 function withPortal(config: GatewayConfig, socketPath: string): GatewayConfig {
   const { portal, doors, limits, issuing } = config
   if (portal === undefined) return config
-  const upstream: UpstreamConfig = {
-    name: portalName,
-    targets: [{ name: portalName, host: 'localhost', port: 0, secure: false, socketPath }],
-    tls: undefined,
-    affinity: 'none',
-    connectTimeoutMs: 3 * secondMs,
-    connectionsMax: portal.requestsAtOnceMax,
-    idleConnectionsMax: 16,
-    queueMax: portal.requestsAtOnceMax,
-    idleTimeoutMs: 30 * secondMs,
-    queueTimeoutMs: 5 * secondMs,
-    slowStartMs: 0,
-    // There is one, and it is this process.
-    ejection: { failures: 1_000, durationMs: 100 },
-    healthCheck: undefined,
-  }
+  const upstream = ownUpstream(portalName, socketPath, portal.requestsAtOnceMax)
   const doorNames = [...doors.certificate, ...(doors.public === undefined ? [] : [doors.public])].map(
     ({ name }) => name,
   )
@@ -114,8 +70,7 @@ export type PortalParts = {
 export async function startPortal(parts: PortalParts): Promise<{ close(): Promise<void> }> {
   const { place, inForce, log } = parts
   if (inForce.config.portal === undefined) return { close: async () => place.remove() }
-  mkdirSync(dirname(place.socketPath), { recursive: true, mode: 0o700 })
-  removeLeftBehind(dirname(place.socketPath))
+  place.prepare()
   const services = createServices(parts)
   const server = await startPortalServer<PortalServices>({
     socketPath: place.socketPath,
@@ -130,23 +85,6 @@ export async function startPortal(parts: PortalParts): Promise<{ close(): Promis
       await server.close()
       place.remove()
     },
-  }
-}
-
-/** Sockets of processes that were killed. */
-function removeLeftBehind(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    const pid = /^portal-(\d+)\.sock$/.exec(name)?.[1]
-    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(folder, name), { force: true })
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -3,6 +3,7 @@ import { adminRoutes } from './admin/routes.ts'
 import type { DataWorkerPool } from './assemble-pool.ts'
 import type { ConfigInForce } from './assemble-reload.ts'
 import { systemClock } from './base/clock.ts'
+import type { CrlListStatus } from './ca-sources/ports.ts'
 import type { GatewayConfig } from './config/gateway-config.ts'
 import type { Follower } from './control-path/follow.ts'
 import type { FollowerStatus } from './control-path/follower-status.ts'
@@ -25,9 +26,11 @@ export function createRefresh(from: {
   pool: Pick<DataWorkerPool, 'untrackedConnections'>
   reports: Pick<GatewayReports, 'seen'>
   index: Pick<RevocationIndexWriter, 'bytes'>
+  /** Lists of other CAs, as far as this gateway has heard. */
+  crls: () => readonly CrlListStatus[]
   control: Metrics['control']
 }): () => void {
-  const { inForce, follower, pool, reports, index, control } = from
+  const { inForce, follower, pool, reports, index, crls, control } = from
   const expiries = perConfig(inForce, listExpiries)
   const issuers = perConfig(inForce, identifyIssuers)
   return () => {
@@ -43,8 +46,11 @@ export function createRefresh(from: {
     control.gatewaysBehind(gateways.filter(({ silent, state: its }) => silent || its !== 'live').length)
     for (const { name, issuerId } of issuers()) control.revocationEntries(name, revocationsByIssuer.get(issuerId) ?? 0)
     control.revocationDataAge(dataAgeMs / 1_000)
+    const nowMs = systemClock.nowMs()
+    control.crlListsKnown(crls(), nowMs)
+    control.publishedCrlsKnown(nowMs)
     for (const { kind, name, notAfterMs } of expiries())
-      control.certificateDaysLeft(kind, name, Math.floor((notAfterMs - systemClock.nowMs()) / dayMs))
+      control.certificateDaysLeft(kind, name, Math.floor((notAfterMs - nowMs) / dayMs))
   }
 }
 

@@ -66,7 +66,7 @@ class DataWorker {
   readonly #batch = new Batch(this.#clock)
   readonly #deadlines = new Deadlines(this.#clock)
   readonly #live = new LiveConnections()
-  readonly #directory: DirectoryClient | undefined
+  readonly #directory: DirectoryClient
   readonly #signer: AssertionSigner | undefined
   readonly #asked = new Map<number, (answer: DirectoryAnswer | 'unavailable') => void>()
   readonly #usesTold = new Map<number, () => void>()
@@ -86,13 +86,10 @@ class DataWorker {
     this.#start = start
     this.#port = port
     const { config } = start
-    this.#directory =
-      config.directory === 'none'
-        ? undefined
-        : new DirectoryClient(
-            (question) => this.#ask(question),
-            (use) => this.#tellUse(use),
-          )
+    this.#directory = new DirectoryClient(
+      (question) => this.#ask(question),
+      (use) => this.#tellUse(use),
+    )
     const { assertion } = config.identity
     this.#signer = assertion && new AssertionSigner(assertion, systemClock)
     this.#metrics = createWorkerMetrics(start.metricLayout, start.metricBuffer)
@@ -181,6 +178,8 @@ class DataWorker {
     this.#prepared = undefined
     const { reload, doors } = prepared
     this.#clock.refresh()
+    // An issuer may ask for more than was asked about before.
+    this.#directory.forgetAll()
     this.#metrics.useSheet(reload.metricLayout, reload.metricBuffer)
     const former = this.#current
     this.#current = doors
@@ -231,7 +230,7 @@ class DataWorker {
       case 'directory_changed':
         return this.#directoryChanged(call.loginId)
       case 'directory_replaced': {
-        this.#directory?.forgetAll()
+        this.#directory.forgetAll()
         const cuts = await Promise.all(this.#live.loginIds().map((loginId) => this.#directoryChanged(loginId)))
         return cuts.reduce((sum, cut) => sum + cut, 0)
       }
@@ -269,7 +268,6 @@ class DataWorker {
 
   /** Asks again for every live connection of the login ID and judges each anew; returns how many were cut. */
   async #directoryChanged(loginId: string): Promise<number> {
-    if (this.#directory === undefined) return 0
     this.#directory.forget(loginId)
     let cut = 0
     for (const live of this.#live.matching({ by: 'loginId', loginId })) {
@@ -301,7 +299,7 @@ class DataWorker {
   }
 
   #tellSightings(): void {
-    const sightings = this.#directory?.takeSightings() ?? []
+    const sightings = this.#directory.takeSightings()
     if (sightings.length > 0) this.#send({ type: 'seen', sightings })
   }
 

@@ -4,8 +4,8 @@ import { createFollower, createTrustMemory, seedIfPossible } from './assemble-fo
 import { Holdings } from './assemble-holdings.ts'
 import { CertificateLife, type LifeParts } from './assemble-life.ts'
 import { createListenerStarts } from './assemble-listeners.ts'
+import { createOwnPlaces, type OwnPlaces } from './assemble-places.ts'
 import { createPool, type DataWorkerPool } from './assemble-pool.ts'
-import { createPortalPlace, type PortalPlace } from './assemble-portal.ts'
 import { ConfigInForce, type ConfigSource, ConfigWatch, createReloader } from './assemble-reload.ts'
 import { createRefresh, describeFollowing, nameBesideConfig } from './assemble-reports.ts'
 import { type OpenedStore, openStore } from './assemble-store.ts'
@@ -97,10 +97,10 @@ type Undo = (() => void | Promise<void>)[]
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const undo: Undo = []
   try {
-    const place = createPortalPlace(options.config)
+    const places = createOwnPlaces(options.config)
     const { config, source } = options
-    const extended = { ...options, config: place.extend(config), source: place.extendSource(source) }
-    return await new Assembly(extended, { undo, place }).start()
+    const extended = { ...options, config: places.extend(config), source: places.extendSource(source) }
+    return await new Assembly(extended, { undo, places }).start()
   } catch (error) {
     await undoAll(undo)
     throw error
@@ -121,14 +121,14 @@ class Assembly {
   readonly #watch: ConfigWatch
   readonly #audit = new AuditOutlet<AuditEvent>()
   readonly #life = new CertificateLife()
-  readonly #place: PortalPlace
+  readonly #places: OwnPlaces
   #adminDoor: AdminDoor | undefined
   #follower: Follower | undefined
   #draining = false
 
-  constructor(options: GatewayOptions, { undo, place }: { undo: Undo; place: PortalPlace }) {
+  constructor(options: GatewayOptions, { undo, places }: { undo: Undo; places: OwnPlaces }) {
     this.#options = options
-    this.#place = place
+    this.#places = places
     this.#undo = undo
     this.#memory = createTrustMemory(options.config)
     this.#inForce = new ConfigInForce(options.config, systemClock.nowMs())
@@ -176,7 +176,7 @@ class Assembly {
         pool,
         follower,
         reports,
-        lookUp: opened.lookUp,
+        lookUp: this.#life.lookUp(this.#options.config, opened),
         index: this.#memory.index,
         freshness: this.#freshness,
         reloader,
@@ -197,13 +197,13 @@ class Assembly {
   }
 
   async #startLife(parts: Pick<LifeParts, 'opened' | 'metrics' | 'follower' | 'publisher' | 'pool'>) {
-    const { log, env = {} } = this.#options
+    const { log, sockets, env = {} } = this.#options
     const life = await this.#life.start({
-      ...parts,
+      ...{ ...parts, log, sockets, env },
       inForce: this.#inForce,
-      place: this.#place,
-      log,
-      env,
+      places: this.#places,
+      index: this.#memory.index,
+      freshness: this.#sharedFreshness,
       connectionsOf: (loginId) => this.#connections({ kind: 'login_id', loginId }, parts.pool),
       audit: (event) => this.#audit.record(event),
     })
@@ -213,17 +213,16 @@ class Assembly {
 
   async #createPool(parts: { opened: OpenedStore; metrics: Metrics; targetHealth: () => readonly TargetHealth[] }) {
     const { opened, ...others } = parts
+    const { log, sockets, config } = this.#options
     const { pool, close } = await createPool({
-      ...others,
+      ...{ ...others, log, sockets },
       inForce: this.#inForce,
-      log: this.#options.log,
       store: opened.values,
-      lookUp: opened.lookUp,
+      lookUp: this.#life.lookUp(config, opened),
       life: this.#life,
       audit: this.#audit,
       index: this.#memory.index.shared,
       freshness: this.#sharedFreshness,
-      sockets: this.#options.sockets,
       isEnding: () => this.#draining,
     })
     this.#undo.push(close, () => {
@@ -302,7 +301,8 @@ class Assembly {
   #reportTo(sources: { metrics: Metrics; follower: Follower; pool: DataWorkerPool; reports: GatewayReports }): void {
     const { metrics, ...others } = sources
     const { index } = this.#memory
-    this.#refreshMetrics = createRefresh({ ...others, inForce: this.#inForce, control: metrics.control, index })
+    const crls = () => this.#life.crlLists()
+    this.#refreshMetrics = createRefresh({ ...others, index, crls, inForce: this.#inForce, control: metrics.control })
   }
 
   async #openStore(metrics: Metrics, holdings: Holdings): Promise<OpenedStore> {

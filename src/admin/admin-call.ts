@@ -2,9 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import { GatewayError } from '../base/errors.ts'
+import type { CrlDesk } from '../ca-sources/ports.ts'
 import type { ReloadCause, ReloadResult } from '../control-path/reload.ts'
 import type { NoticePorts } from '../lifecycle/notice-run.ts'
-import type { Actor, LifecyclePorts } from '../lifecycle/ports.ts'
+import type { Actor, IssuerIdentity, LifecyclePorts } from '../lifecycle/ports.ts'
 import type { Inspection } from '../trust/inspect.ts'
 import type { ConnectionSummary } from '../trust/live-connections.ts'
 import type { BodyPatience } from './body-lines.ts'
@@ -25,6 +26,10 @@ export type AdminServices = {
   readonly status: StatusSources
   /** Loads the configuration again. */
   reload(cause: ReloadCause): Promise<ReloadResult>
+  /** CRLs of other CAs; undefined: this gateway takes none. */
+  readonly crls: CrlDesk | undefined
+  /** Where a CRL that an operator sends is kept while it is read (absolute), and how large it may be. */
+  readonly crlUploads: { readonly folder: string; bytesMax(): number }
 }
 
 export type AdminCall = {
@@ -76,9 +81,14 @@ export function actorOf({ operator, role, requestId }: AdminCall): Actor {
 }
 
 /** The issuerId of a configured issuer, by name or id. Throws `admin_request_invalid`, path `issuer`. */
-export function findIssuerId(issuer: string, { issuers }: LifecyclePorts): string {
+export function findIssuerId(issuer: string, ports: LifecyclePorts): string {
+  return findIssuer(issuer, ports).issuerId
+}
+
+/** A configured issuer, by name or id. Throws `admin_request_invalid`, path `issuer`. */
+export function findIssuer(issuer: string, { issuers }: LifecyclePorts): IssuerIdentity {
   const found = issuers.find(({ name, issuerId }) => name === issuer || issuerId === issuer.toLowerCase())
-  if (found !== undefined) return found.issuerId
+  if (found !== undefined) return found
   const names = issuers.map(({ name }) => name).join(', ')
   const shown = JSON.stringify(issuer.slice(0, 100))
   throw new GatewayError(

@@ -210,6 +210,44 @@ export const bouncedAnswer = z.object({
     .readonly(),
 })
 
+/** Answer of `GET /v1/crls` and of `POST /v1/crls/look`; what is not known is left out. */
+export const crlList = z.object({
+  crls: z
+    .array(
+      z.object({
+        issuer: z.string(),
+        list: z.string().describe('Name of the list, with +delta for its delta list'),
+        place: z.string().optional().describe('Where it came from: URL or path'),
+        number: z.string().optional().describe('Decimal'),
+        thisUpdate: time.optional(),
+        nextUpdate: time.optional(),
+        entries: z.number().optional(),
+        lookedAt: time.optional().describe('When a look last ended well, by any gateway'),
+        result: z
+          .enum(['applied', 'unchanged', 'expired', 'rolled_back', 'refused', 'unreadable', 'unreachable', 'failed'])
+          .optional()
+          .describe('How the last look of this gateway ended'),
+        fault: z.string().optional().describe('What was wrong then'),
+      }),
+    )
+    .readonly(),
+})
+
+/** Answer of `POST /v1/crls/import`. */
+export const crlImportAnswer = z.object({
+  issuer: z.string(),
+  dryRun: z.boolean(),
+  number: z.string().optional().describe('Decimal'),
+  thisUpdate: time,
+  nextUpdate: time.optional(),
+  isDelta: z.boolean(),
+  entries: z.number(),
+  revoked: z.number().describe('Entries that were not revoked; with `dryRun` those that would be'),
+  alreadyRevoked: z.number(),
+  connectionsCut: z.number(),
+  warnings: z.array(z.string()).readonly(),
+})
+
 /** One object of the answer of `POST /v1/directory/import`: what a line does; the last one has `done`. */
 export const importAnswer = z.union([
   z.object({ line: z.number(), id: z.string(), outcome: z.enum(['added', 'changed']), changes }),

@@ -105,6 +105,12 @@ export const restoreQuery = z.strictObject({
   comment: z.string().max(1_000).default(''),
 })
 
+/** Body of `POST /v1/crls/look`. */
+export const crlLookBody = z.strictObject({ issuer: issuer.optional().describe('Left out: of every issuer') })
+
+/** Query of `POST /v1/crls/import`. */
+export const crlImportQuery = z.strictObject({ issuer, dryRun: flag })
+
 /** Query of `GET /v1/connections`. */
 export const connectionQuery = z.strictObject({ loginId: loginId.optional() })
 

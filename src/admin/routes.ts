@@ -6,6 +6,7 @@ import type { AdminCall, AdminRoute, AdminServices } from './admin-call.ts'
 import { postBulkRevocations } from './bulk-revocations.ts'
 import { certificateRoutes } from './certificate-routes.ts'
 import { contractRoutes } from './contract-routes.ts'
+import { crlRoutes } from './crl-routes.ts'
 import { directoryRoutes } from './directory-routes.ts'
 import { listGateways } from './gateway-list.ts'
 import { describeStatus } from './gateway-status.ts'
@@ -95,6 +96,7 @@ export const adminRoutes: readonly AdminRoute[] = [
     handle: deleteRule,
     docs: { summary: 'Takes a rule back: a correction', query: withdrawQuery },
   },
+  ...crlRoutes,
   ...contractRoutes,
   ...userRoutes,
   ...certificateRoutes,

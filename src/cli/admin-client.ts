@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { type RequestOptions, request as startRequest } from 'node:https'
+import type { Readable } from 'node:stream'
 import { AdminStream, type AdminStreamOptions } from './admin-stream.ts'
 import { type CollectedAnswer, collectAnswer } from './collect-answer.ts'
 import { CommandError, exitCodes } from './command-context.ts'
@@ -27,6 +28,15 @@ export type AdminRequest = {
 type StreamOptions = Pick<AdminStreamOptions, 'answerWithinMs' | 'stillThereMs'> & {
   /** Of the lines that are sent. Default application/x-ndjson. */
   readonly contentType?: string
+}
+
+type Upload = {
+  readonly content: Readable
+  /** Unit: bytes. */
+  readonly size: number
+  readonly contentType: string
+  /** Longest silence, also while the door works on what it was sent. Unit: milliseconds. */
+  readonly answerWithinMs: number
 }
 
 const timeoutMsDefault = 60_000
@@ -56,6 +66,18 @@ export class AdminClient {
   /** Returns the JSON answered. Throws CommandError with the detail of the door's problem report. */
   async call<T>(request: AdminRequest): Promise<T> {
     const { status, body } = await this.#exchange(request)
+    return readAnswer(body, { status, url: this.#url }) as T
+  }
+
+  /** `POST` of a file, which is never held whole. Returns the JSON answered; throws CommandError. */
+  async upload<T>(path: string, { content, size, contentType, answerWithinMs }: Upload): Promise<T> {
+    const headers = { Accept: 'application/json', 'Content-Type': contentType, 'Content-Length': size }
+    const start = (answered: (response: IncomingMessage) => void) =>
+      startRequest(new URL(path, this.#url), { ...this.#options, method: 'POST', headers }, answered)
+    const limits = { bytesMax: answerBytesMax, timeoutMs: answerWithinMs }
+    const { status, body } = await collectAnswer(start, { body: content, ...limits }).catch((cause: unknown) => {
+      throw unreachable(this.#url, cause)
+    })
     return readAnswer(body, { status, url: this.#url }) as T
   }
 

@@ -5,6 +5,7 @@ import { addCaCommands } from './ca-command.ts'
 import { addCertificateCommands } from './certificate-commands.ts'
 import { type CommandContext, CommandError, exitCodes } from './command-context.ts'
 import { addContractCommands } from './contract-commands.ts'
+import { addCrlCommands } from './crl-commands.ts'
 import { findDemo } from './demo-place.ts'
 import { addEnrollCommand } from './enroll-command.ts'
 import { addGatewayCommands } from './gateway-commands.ts'
@@ -43,6 +44,7 @@ Examples:
   sekisho restore --login-id user02 --reason "wrong user" --apply
   sekisho list --login-id user02                      revocations in force
   sekisho rules                                       what login IDs had and CAs issued that is refused as a whole
+  sekisho crl import ca.crl --issuer partner-ca       what a list of another CA would revoke
   sekisho contracts switch acme --method certificate --form A-17 --reason "application form" --apply
   sekisho users list --contract acme                  who holds what, and until when
   sekisho users import users.csv                      lists what the file would change
@@ -102,6 +104,7 @@ function describeProgram(program: Command, tools: CommandTools): void {
   addRestoreCommand(program, tools)
   addRuleCommands(program, tools)
   addListCommands(program, tools)
+  addCrlCommands(program, tools)
   program.commandsGroup('Contracts, users and certificates:')
   addContractCommands(program, tools)
   addUserCommands(program, tools)

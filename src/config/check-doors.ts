@@ -10,7 +10,7 @@ type PublicDoor = NonNullable<Doors['public']>
 type PlacedListen = { readonly path: FieldPath; readonly host: string; readonly port: number }
 
 /** Names that metrics and logs use for the doors that have no name of their own. */
-const reservedNames: readonly string[] = ['admin', 'ops']
+const reservedNames: readonly string[] = ['admin', 'ops', 'publication']
 
 /**
  * The doors with host names and authorities in the one spelling of a Host field (`hostField`). Notes names and addresses used twice,
@@ -115,6 +115,7 @@ function placedListens(doors: Doors): PlacedListen[] {
     ...placed(['doors', 'public'], doors.public?.listen),
     ...placed(['doors', 'admin'], doors.admin?.listen),
     ...placed(['doors', 'ops'], doors.ops?.listen),
+    ...placed(['doors', 'publication'], doors.publication?.listen),
   ]
 }
 

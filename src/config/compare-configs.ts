@@ -9,6 +9,7 @@ import { type FieldPath, isSecret, showPath } from './problem-list.ts'
 const changeable: ReadonlySet<string> = new Set([
   'institution',
   'issuers',
+  'crlFetch',
   'upstreams',
   'routes',
   'certificates',

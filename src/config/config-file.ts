@@ -5,6 +5,8 @@ import { issuingFile } from './issuing-file.ts'
 import { limitsFile } from './limits-file.ts'
 import { noticesFile } from './notices-file.ts'
 import { passwordsFile, portalFile } from './portal-file.ts'
+import { publicationFile } from './publication-file.ts'
+import { crlFetchFile, crlsFile, ocspFile } from './revocation-sources-file.ts'
 import { routesFile } from './routes-file.ts'
 import { storeFile } from './store-file.ts'
 import { upstreamsFile } from './upstreams-file.ts'
@@ -40,6 +42,8 @@ const issuer = z.strictObject({
     .array(pemFile('One PEM file'))
     .default([])
     .describe('PEM files of the CAs above it, nearest first, up to the root'),
+  crls: crlsFile,
+  ocsp: ocspFile,
 })
 
 const revocation = z
@@ -191,6 +195,8 @@ export const configFile = z.strictObject({
     .describe('What a client certificate must be.')
     .prefault({}),
   issuing: issuingFile,
+  publication: publicationFile,
+  crlFetch: crlFetchFile.prefault({}),
   passwords: passwordsFile.prefault({}),
   portal: portalFile.prefault({}),
   notices: noticesFile.prefault({}),

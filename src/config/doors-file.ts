@@ -36,7 +36,8 @@ const serverCertificates = z
   .min(1)
   .describe('Chosen by SNI, compared case-insensitively; the first one answers clients that send no SNI')
 
-const doorName = () => labelName('Name of the door in logs and metrics; unique, not `admin` or `ops`', 'a door')
+const doorName = () =>
+  labelName('Name of the door in logs and metrics; unique, not `admin`, `ops` or `publication`', 'a door')
 
 const proxyProtocol = z
   .strictObject({
@@ -135,6 +136,12 @@ const opsDoor = z
   .strictObject({ listen })
   .describe('Plain HTTP for `/metrics`, `/livez`, `/readyz`; keep it on loopback. Left out: no such listener.')
 
+const publicationDoor = z
+  .strictObject({ listen })
+  .describe(
+    'Plain HTTP for /pki and /ocsp only: what is served there is signed, and many programs fetch it in no other way. Needs `publication`. Left out: no such listener.',
+  )
+
 /** The listeners, each with its own rule on client certificates. */
 export const doorsFile = z
   .strictObject({
@@ -145,5 +152,6 @@ export const doorsFile = z
     public: publicDoor.optional(),
     admin: adminDoor.optional(),
     ops: opsDoor.optional(),
+    publication: publicationDoor.optional(),
   })
   .describe('The listeners, each with its own rule on client certificates.')

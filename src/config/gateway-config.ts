@@ -6,13 +6,25 @@ import type { ConfigFile, Limits, Listen, LoginIdSource } from './config-file.ts
  */
 export type GatewayConfig = Omit<
   ConfigFile,
-  'issuers' | 'doors' | 'upstreams' | 'routes' | 'store' | 'workers' | 'issuing' | 'passwords' | 'portal' | 'notices'
+  | 'issuers'
+  | 'doors'
+  | 'upstreams'
+  | 'routes'
+  | 'store'
+  | 'workers'
+  | 'issuing'
+  | 'publication'
+  | 'passwords'
+  | 'portal'
+  | 'notices'
 > & {
   /** Data workers. Default: as many as cores this process may use. Range 1 to 256. */
   readonly workers: number
   readonly store: StoreConfig
   /** Undefined: this gateway issues no certificates. */
   readonly issuing: IssuingConfig | undefined
+  /** Undefined: neither CRL nor OCSP nor CA certificate are published. Defined only where the signer of `issuing` is here. */
+  readonly publication: PublicationConfig | undefined
   readonly passwords: PasswordsConfig
   /** Undefined: no pages of its own, and no EST. */
   readonly portal: PortalConfig | undefined
@@ -26,6 +38,8 @@ export type GatewayConfig = Omit<
     readonly public: PublicDoorConfig | undefined
     readonly admin: AdminDoorConfig | undefined
     readonly ops: { readonly listen: readonly Listen[] } | undefined
+    /** Plain HTTP for CRL and OCSP. */
+    readonly publication?: { readonly listen: readonly Listen[] } | undefined
   }
 }
 
@@ -34,9 +48,40 @@ export type IssuerConfig = {
   readonly certificatePem: string
   /** The CAs above it, nearest first, up to the root. */
   readonly chainPems: readonly string[]
+  /** CRLs that are taken; left out: none. Their names differ. */
+  readonly crls?: readonly CrlListConfig[]
+  /** Left out: no OCSP responder is asked. */
+  readonly ocsp?: OcspConfig | undefined
+}
+
+/** A CRL of another CA. */
+export type CrlListConfig = Omit<
+  NonNullable<ConfigFile['issuers'][number]['crls']>[number],
+  'from' | 'delta' | 'ca'
+> & {
+  /** At least one; the first that gives a usable list counts. */
+  readonly from: readonly CrlPlace[]
+  /** Empty: there is no delta list. */
+  readonly delta: readonly CrlPlace[]
+  /** The only CAs that are trusted for https:// places; undefined: there are none. */
+  readonly caPem: string | undefined
+}
+
+/** `path` is absolute. */
+export type CrlPlace = { readonly kind: 'url'; readonly url: string } | { readonly kind: 'file'; readonly path: string }
+
+/** The OCSP responder of an issuer. */
+export type OcspConfig = Omit<NonNullable<ConfigFile['issuers'][number]['ocsp']>, 'ca'> & {
+  /** The only CAs that are trusted for its https:// URL. */
+  readonly caPem: string | undefined
 }
 
 export type IssuingConfig = Omit<NonNullable<ConfigFile['issuing']>, 'signer'> & { readonly signer: SignerConfig }
+
+/** `baseUrl` without a slash at its end; undefined: nobody is told where. */
+export type PublicationConfig = Omit<NonNullable<ConfigFile['publication']>, 'baseUrl'> & {
+  readonly baseUrl: string | undefined
+}
 
 /** What signs: a key here (`keyPem` encrypted if and only if there is a password), a token, or another CA. */
 export type SignerConfig =

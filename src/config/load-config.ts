@@ -25,6 +25,7 @@ import { readNotices } from './read-notices.ts'
 import { readPasswords } from './read-passwords.ts'
 import type { PemContext } from './read-pems.ts'
 import { readPortal } from './read-portal.ts'
+import { readPublication } from './read-publication.ts'
 import { readRoutes } from './read-routes.ts'
 import { readServerCertificates } from './read-server-certificates.ts'
 import { readStore } from './read-store.ts'
@@ -137,7 +138,8 @@ function checkSections(sections: Partial<ConfigFile>, context: PemContext): Gate
     Object.hasOwn(sections, 'routes') && written && sections.upstreams && http && limits
       ? readRoutes(sections.routes, { doors: written, upstreams: sections.upstreams, http, limits }, problems)
       : undefined
-  const issuing = readIssuing(sections, read?.issuers, context)
+  const published = readPublication(sections, doors, problems)
+  const issuing = readIssuing(sections, read?.issuers, { ...context, baseUrl: published?.baseUrl })
   const passwords = sections.passwords && readPasswords(sections.passwords, context)
   const portal = sections.portal && doors && readPortal(sections.portal, { doors, directory, problems })
   const notices = sections.notices && readNotices(sections.notices, directory, context)
@@ -166,6 +168,7 @@ function checkSections(sections: Partial<ConfigFile>, context: PemContext): Gate
     upstreams,
     routes,
     issuing,
+    publication: published,
     passwords,
     portal,
     notices,
@@ -209,7 +212,7 @@ function readDoors(doors: ConfigFile['doors'], known: KnownIssuers, context: Pem
     path: FieldPath,
     door: { serverCertificates: { certificate: string; key: string }[]; hostNames?: string[] },
   ) => readServerCertificates(door.serverCertificates, { path, hostNames: door.hostNames ?? [] }, context)
-  const { admin, ops } = doors
+  const { admin, ops, publication } = doors
   const keyOwners = known.read?.keyOwners ?? new Map<string, string>()
   return {
     certificate: doors.certificate.map((door, index) => ({
@@ -228,6 +231,7 @@ function readDoors(doors: ConfigFile['doors'], known: KnownIssuers, context: Pem
       operatorIssuerPems: readOperatorIssuers(admin.operatorIssuers, { keyOwners, context }),
     },
     ops,
+    publication,
   }
 }
 

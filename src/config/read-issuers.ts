@@ -3,6 +3,7 @@ import type { ConfigFile } from './config-file.ts'
 import type { IssuerConfig } from './gateway-config.ts'
 import type { FieldPath } from './problem-list.ts'
 import { type PemContext, readAuthorities, readAuthority } from './read-pems.ts'
+import { readSources } from './read-sources.ts'
 
 /** The issuing CAs with their PEM text, and the public keys by which an operators' CA must not be known. */
 export type ReadIssuers = {
@@ -34,7 +35,8 @@ export function readIssuers(section: ConfigFile['issuers'], context: PemContext)
     }
     certificates.set(own.certificate.fingerprint256, entry.name)
     for (const { certificate } of [own, ...above]) keyOwners.set(publicKeyOf(certificate), entry.name)
-    issuers.push({ name: entry.name, certificatePem: own.pem, chainPems: above.map(({ pem }) => pem) })
+    const sources = readSources(entry, path, context)
+    issuers.push({ name: entry.name, certificatePem: own.pem, chainPems: above.map(({ pem }) => pem), ...sources })
   }
   return { issuers, keyOwners }
 }

@@ -17,7 +17,7 @@ const signerPath = [...section, 'signer']
 export function readIssuing(
   sections: Sections,
   issuers: readonly IssuerConfig[] | undefined,
-  context: PemContext,
+  context: PemContext & { readonly baseUrl?: string | undefined },
 ): IssuingConfig | undefined {
   const { issuing: written, directory } = sections
   if (written === undefined) return undefined
@@ -33,7 +33,22 @@ export function readIssuing(
   checkTemplates(written, context)
   const { signer, ...rest } = written
   const read = readSigner(signer, issuer, context)
-  return read === undefined ? undefined : { ...rest, signer: read }
+  return read === undefined ? undefined : { ...rest, ...placesOf(written, context), signer: read }
+}
+
+/** Where relying parties look, as it goes into certificates: what is written, or else where it is published. */
+function placesOf(
+  written: NonNullable<ConfigFile['issuing']>,
+  { problems, baseUrl }: PemContext & { readonly baseUrl?: string | undefined },
+): Pick<IssuingConfig, 'crlUrls' | 'ocspUrls' | 'caIssuersUrls'> {
+  const { issuer } = written
+  const own = (name: 'crlUrls' | 'ocspUrls' | 'caIssuersUrls', path: string) =>
+    baseUrl === undefined || problems.written([...section, name]) !== undefined ? written[name] : [`${baseUrl}${path}`]
+  return {
+    crlUrls: own('crlUrls', `/pki/${issuer}.crl`),
+    ocspUrls: own('ocspUrls', '/ocsp'),
+    caIssuersUrls: own('caIssuersUrls', `/pki/${issuer}.cer`),
+  }
 }
 
 function readSigner(

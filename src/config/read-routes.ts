@@ -19,7 +19,7 @@ type RoutesContext = {
 type RouteSources = Pick<ConfigFile, 'upstreams' | 'http' | 'limits'> & { readonly doors: ConfigFile['doors'] }
 
 /** Labels that metrics use for what no route took. */
-const reservedNames: readonly string[] = ['own', 'refused', 'portal', 'revoke', 'est']
+const reservedNames: readonly string[] = ['own', 'refused', 'portal', 'revoke', 'est', 'publication', 'pki', 'ocsp']
 
 /**
  * The routes with everything filled in; `doors` with host names in one spelling. Notes names used twice or known nowhere, hosts and

@@ -47,6 +47,7 @@ export class Applier {
   readonly #options: ApplierOptions
   readonly #pending = new Set<FollowUp>()
   readonly #watches = new Set<Map<number, number>>()
+  readonly #listeners = new Set<(events: readonly TrustEvent[]) => void>()
   #position = logStart
   /** Stays when the store falls back, so that a restore must be newer than everything ever applied. */
   #highestVersion = 0
@@ -58,6 +59,12 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#options = options
+  }
+
+  /** Calls with all that is applied from now on, in order, once it is in force in memory; the answer calls it off. */
+  onTaken(listener: (events: readonly TrustEvent[]) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   /** Up to where the log has been applied. */
@@ -230,6 +237,7 @@ export class Applier {
       const followUp = takeEvent(event, memory)
       if (followUp !== undefined) followUps.push(followUp)
     }
+    for (const listener of this.#listeners) listener(events)
     return followUps
   }
 }

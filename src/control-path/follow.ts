@@ -5,7 +5,7 @@ import { Comparisons } from './comparisons.ts'
 import { ConnectedCheck } from './connected-check.ts'
 import type { FollowerObserver, FollowerOptions } from './follower-options.ts'
 import type { FollowerState, FollowerStatus } from './follower-status.ts'
-import type { CertificateKey } from './ports.ts'
+import type { CertificateKey, TrustEvent } from './ports.ts'
 import { type Differences, Reconciler } from './reconcile.ts'
 import type { LogPage } from './store-port.ts'
 import type { TrustMemory } from './trust-memory.ts'
@@ -117,6 +117,11 @@ export class Follower {
       clearTimeout(timer)
       this.#waiters.delete(waiter)
     }
+  }
+
+  /** See `Applier.onTaken`. */
+  onTaken(listener: (events: readonly TrustEvent[]) => void): () => void {
+    return this.#applier.onTaken(listener)
   }
 
   watch(): CutWatch {

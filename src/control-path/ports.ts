@@ -111,6 +111,14 @@ export type ControlAuditEvent = {
     | 'certificates_revoked'
     /** Its first use at a door superseded the older ones (R20). */
     | 'certificate_superseded'
+    /** A CRL of a CA was taken: its number and how many revocations were new. */
+    | 'crl_applied'
+    /** An operator had the CRLs of an issuer, or of all, looked at. */
+    | 'crl_look_requested'
+    /** This gateway signed a CRL of its own CA. */
+    | 'crl_published'
+    /** A CRL that cannot be trusted or went back; what is known stays. Once until it changes. */
+    | 'crl_refused'
     | 'directory_changed'
     /** The enrolment script told how it ended: what it says is a claim. */
     | 'enrolment_reported'
@@ -121,6 +129,8 @@ export type ControlAuditEvent = {
     /** A login or confirmation password was wrong, or not asked for any more. */
     | 'password_refused'
     | 'mail_failed'
+    /** A short-lived certificate for signing OCSP responses was made. */
+    | 'responder_certificate_issued'
     | 'operator_refused'
     /** A user asked for the revocation of a certificate that is not theirs to revoke. */
     | 'revocation_refused'

@@ -186,10 +186,19 @@ export type RevocationFilter = {
   readonly limit: number
 }
 
-export type RevocationPage = { readonly revocations: readonly Revocation[]; readonly nextCursor: number | undefined }
+export type RevocationPage = {
+  readonly revocations: readonly ListedRevocation[]
+  readonly nextCursor: number | undefined
+}
 
-/** Names of shared values. Private keys of assertions never leave their process; sealing keys are shared on purpose. */
-export type MetaName = 'sealingKeys' | 'assertionKeys'
+/** `version`: that of its event in the log. */
+export type ListedRevocation = Revocation & { readonly version: number }
+
+/**
+ * Names of shared values. Private keys of assertions never leave their process; sealing keys are shared on purpose. `crlsTaken`: which
+ * CRLs of other CAs were taken last; `crlsPublished`: numbers and times of our own.
+ */
+export type MetaName = 'sealingKeys' | 'assertionKeys' | 'crlsTaken' | 'crlsPublished'
 export type MetaValue = { readonly value: string; readonly revision: number }
 
 /** States of a gateway's follower. */

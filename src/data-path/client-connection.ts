@@ -168,7 +168,7 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.#presented = presented
     this.#der = der
     const question = directoryQuestion(presented)
-    const remembered = question && door.directory?.remembered(question)
+    const remembered = question && door.directory?.remembered(question, door.clock.nowMs())
     if (question === undefined || door.directory === undefined || remembered !== undefined) {
       this.#judge(remembered)
       return
@@ -249,8 +249,9 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.door.clock.refresh()
     const verdict = admitAnew(this.#verdict, { answer }, this.door.trust)
     if (verdict.kind === 'denial') {
-      this.cut(verdict.reason)
-      return true
+      // What has ended by itself ends nothing that is under way: the next request gets the page.
+      if (timeReasons.has(verdict.reason) && judgeAgain(this.#verdict, this.door.trust).kind === 'denial') return false
+      return this.#cutIf(verdict.reason)
     }
     this.#verdict = verdict
     this.#permitted = this.#permittedClient(verdict)
@@ -259,9 +260,12 @@ export class ClientConnection implements LiveConnection, Deadline {
 
   recheck(): boolean {
     if (this.#stage !== 'open' || this.#verdict?.kind !== 'permit') return false
-    const denial = judgeBeyondTime(this.#verdict, this.door.trust)
-    if (denial !== undefined) this.cut(denial.reason)
-    return denial !== undefined
+    return this.#cutIf(judgeBeyondTime(this.#verdict, this.door.trust)?.reason)
+  }
+
+  #cutIf(reason: DenialReason | undefined): boolean {
+    if (reason !== undefined) this.cut(reason)
+    return reason !== undefined
   }
 
   /**
@@ -274,11 +278,7 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.#hostSent = undefined
     this.#unidentified = undefined
     if (this.#stage === 'handshaking' || this.#stage === 'ended') return false
-    const cutFor = this.#certificateFault(door)
-    if (cutFor !== undefined) {
-      this.cut(cutFor)
-      return true
-    }
+    if (this.#cutIf(this.#certificateFault(door))) return true
     if (this.#verdict?.kind !== 'permit') return false
     const isSame = former.services === door.services && this.#isForwarder(former) === this.#isForwarder(door)
     if (!isSame || this.#permitted?.permit !== this.#verdict) this.#permitted = this.#permittedClient(this.#verdict)

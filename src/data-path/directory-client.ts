@@ -44,8 +44,10 @@ export class DirectoryClient {
     answers?.set(use.certificateKey, used)
   }
 
-  remembered(question: DirectoryQuestion): DirectoryAnswer | undefined {
-    return this.#answers.get(question.loginId)?.get(question.certificateKey)
+  /** `nowMs`: wall time. An answer that vouches for a certificate is forgotten when that ends. */
+  remembered(question: DirectoryQuestion, nowMs: number): DirectoryAnswer | undefined {
+    const answer = this.#answers.get(question.loginId)?.get(question.certificateKey)
+    return answer?.goodUntilMs === undefined || nowMs < answer.goodUntilMs ? answer : undefined
   }
 
   /** Throws GatewayError `store_unavailable` when the store does not answer. */

@@ -116,7 +116,7 @@ export class LoginGate implements BodySink, ClientStream {
       return
     }
     const question = { loginId, certificateKey: noCertificateKey }
-    const remembered = directory?.remembered(question)
+    const remembered = directory?.remembered(question, this.#connection.door.clock.nowMs())
     if (remembered !== undefined || directory === undefined) {
       this.#judge(loginId, remembered ?? 'unavailable')
       return

@@ -55,6 +55,7 @@ export function demoConfigText(options: {
       // Renewal is allowed at any time in the demo.
       renewalDays: 3_650,
     },
+    publication: {},
     portal: {
       serviceName: { ja: 'せきしょデモ インターネットバンキング', en: 'Sekisho Demo Internet Banking' },
     },

@@ -9,9 +9,12 @@ import {
   statusClasses,
   statusClassIndex,
 } from './metric-labels.ts'
+import { outsideMetricRows } from './outside-metric-rows.ts'
+import { createOutsideMetrics, type OutsideMetrics } from './outside-metrics.ts'
 
 /** What only the control thread knows. Unknown names count in `sekisho_metrics_lost_total` and never throw. */
 export type ControlMetrics = TrustMetrics &
+  OutsideMetrics &
   MailMetrics & {
     revocationEntries(issuer: string, entries: number): void
     /** Unit: seconds since the store was last heard, on the monotonic clock. */
@@ -69,11 +72,13 @@ export function createControlMetrics(first: MetricSheet): ControlMetrics & { use
   const observe = (target: number | undefined, seconds: number) =>
     target === undefined ? sheet.add(lost(), 1) : sheet.observe(target, durationBuckets, seconds)
   const trust = createTrustMetrics({ find, set, add, observe })
+  markUnknown(sheet, new Set())
   set(find('sekisho_config_last_reload_successful'), 1)
   trust.followerState('connecting')
 
   return {
     ...trust,
+    ...createOutsideMetrics({ find, set, add }),
     ...createMailMetrics({ find, set, add }),
     revocationEntries: (issuer, entries) => set(find('sekisho_revocation_entries', issuer), entries),
     revocationDataAge: (seconds) => set(find('sekisho_revocation_data_age_seconds'), seconds),
@@ -91,6 +96,7 @@ export function createControlMetrics(first: MetricSheet): ControlMetrics & { use
     },
     configLoaded: (atSeconds) => set(find('sekisho_config_loaded_timestamp_seconds'), atSeconds),
     useSheet(next) {
+      markUnknown(next, new Set(known.keys()))
       sheet = next
       known = findSeries(next)
     },
@@ -121,6 +127,16 @@ function createTrustMetrics({ find, set, add, observe }: SheetWriter): TrustMetr
     storeBehind: () => add(find('sekisho_store_behind_total'), 1),
     connectionsUntracked: (count) => set(find('sekisho_connections_untracked'), count),
     unrecordedRevocations: (count) => set(find('sekisho_revocations_unrecorded'), count),
+  }
+}
+
+const startingUnknown = new Set(outsideMetricRows.filter((row) => row.startsUnknown).map(({ name }) => name))
+
+/** Series that were there before have their numbers already. */
+function markUnknown(sheet: MetricSheet, before: ReadonlySet<string>): void {
+  for (const [series, slot] of findSeries(sheet)) {
+    const name = series.split(' ', 1)[0] ?? ''
+    if (startingUnknown.has(name) && !before.has(series)) sheet.set(slot, Number.NaN)
   }
 }
 

@@ -1,5 +1,7 @@
 import { faults } from '../base/errors.ts'
+import type { CrlLookResult, OcspCheckResult } from '../ca-sources/ports.ts'
 import type { ConnectionProtocol, HandshakeResult } from '../data-path/ports.ts'
+import type { OcspAnswerKind } from '../publication/ports.ts'
 import { denialReasons } from '../trust/denial.ts'
 
 /** Values of the label `result`. */
@@ -35,6 +37,35 @@ export const mailEnds = ['sent', 'failed', 'bounced', 'dead', 'withdrawn'] as co
 export const mailStates = ['waiting', 'dead'] as const
 /** Values of the label `result` of looks whether the notices of the day are written. */
 export const noticeRunResults = ['written', 'not_needed', 'failed'] as const
+/** Values of the label `result` of looks at CRLs of other CAs. */
+export const crlLookResults = [
+  'applied',
+  'unchanged',
+  'expired',
+  'rolled_back',
+  'refused',
+  'unreadable',
+  'unreachable',
+  'failed',
+] as const satisfies readonly CrlLookResult[]
+/** Values of the label `result` of questions to OCSP responders. */
+export const ocspCheckResults = [
+  'good',
+  'revoked',
+  'unknown',
+  'refused',
+  'unreachable',
+] as const satisfies readonly OcspCheckResult[]
+/** Values of the label `status` of answers of the OCSP responder here. */
+export const ocspAnswerKinds = [
+  'good',
+  'revoked',
+  'unknown',
+  'malformed',
+  'try_later',
+  'unauthorized',
+  'failed',
+] as const satisfies readonly OcspAnswerKind[]
 /** Values of the label `statistic`. */
 export const delayStatistics = ['p99', 'max'] as const
 /** Values of the label `code`. */

@@ -15,10 +15,23 @@ export function nameMetrics(config: GatewayConfig, others: Pick<MetricNames, 'ad
       targets.map((target) => ({ upstream: name, name: target.name })),
     ),
     issuers: config.issuers.map(({ name }) => name),
+    crlLists: nameCrlLists(config),
+    ocspIssuers: config.issuers.filter(({ ocsp }) => ocsp !== undefined).map(({ name }) => name),
+    publishers: config.publication === undefined || config.issuing === undefined ? [] : [config.issuing.issuer],
     serverCertificates: nameServerCertificates(config).map(({ name }) => name),
     adminRoutes: [...others.adminRoutes, 'none'],
     build: others.build,
   }
+}
+
+/** Every CRL that is taken, as metrics name it. */
+function nameCrlLists({ issuers }: GatewayConfig): string[] {
+  return issuers.flatMap(({ name: issuer, crls = [] }) =>
+    crls.flatMap(({ name, delta }) => [
+      `${issuer}/${name}`,
+      ...(delta.length === 0 ? [] : [`${issuer}/${name}+delta`]),
+    ]),
+  )
 }
 
 /** Every server certificate under the name of its door, numbered where a door has several. */

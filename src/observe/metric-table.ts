@@ -15,6 +15,7 @@ import {
   upstreamStates,
   verdicts,
 } from './metric-labels.ts'
+import { outsideMetricRows } from './outside-metric-rows.ts'
 import { trustMetricRows } from './trust-metric-rows.ts'
 
 /** Names that come from the configuration; together with the closed lists they fix every series until the next reload. */
@@ -27,6 +28,12 @@ export type MetricNames = {
   /** The targets of the upstreams. Default none. */
   readonly targets?: readonly { readonly upstream: string; readonly name: string }[]
   readonly issuers: readonly string[]
+  /** CRLs of other CAs that are taken: `<issuer>/<list>`, and `<issuer>/<list>+delta` for a delta list. Default none. */
+  readonly crlLists?: readonly string[]
+  /** Issuers whose OCSP responder is asked. Default none. */
+  readonly ocspIssuers?: readonly string[]
+  /** Issuers whose CRL is published here. Default none. */
+  readonly publishers?: readonly string[]
   /** Names under which server certificates are watched for expiry. */
   readonly serverCertificates: readonly string[]
   /** Route names of the admin API. */
@@ -45,6 +52,8 @@ export type MetricRow = {
   readonly perThread?: true
   /** A name that a reload removes takes its series with it; everywhere else a series stays for good. Gauges only. */
   readonly currentOnly?: true
+  /** Shown as NaN until the control thread has set it, as 0 would say something. Its gauges only. */
+  readonly startsUnknown?: true
   /** Label values of every series. */
   readonly series: (names: MetricNames) => readonly (readonly string[])[]
 }
@@ -224,6 +233,7 @@ export const metricTable: readonly MetricRow[] = [
     series: () => each(faultCodes),
   },
   ...trustMetricRows,
+  ...outsideMetricRows,
   ...mailMetricRows,
   {
     name: 'sekisho_certificate_days_left',

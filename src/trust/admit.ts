@@ -28,6 +28,8 @@ export type TrustState = {
   /** Whether a directory of contracts and users is configured; without one the reasons that need it cannot occur. */
   readonly directory: boolean
   readonly mustBeRegistered: boolean
+  /** Issuers (`issuerIdOf`) whose certificates pass only while an OCSP responder vouches for them. Left out: none. */
+  readonly mustBeGood?: ReadonlySet<string>
 }
 
 /** One connection on its way to a verdict. */
@@ -141,7 +143,10 @@ export function judgeAgain(permit: Permit, state: TrustState): Permit | Denial {
   const generation = state.index.generation
   if (generation === permit.judgedGeneration) {
     return (
-      validityFault(candidate.presented, state.clock.nowMs()) ?? freshnessFault(candidate.presented, state) ?? permit
+      validityFault(candidate.presented, state.clock.nowMs()) ??
+      freshnessFault(candidate.presented, state) ??
+      statusFault(candidate, state) ??
+      permit
     )
   }
   const denial = judge(candidate, state)
@@ -199,7 +204,8 @@ function judge(candidate: Omit<Candidate, 'connection'>, state: TrustState): Den
     validityFault(presented, state.clock.nowMs()) ??
     revocationFault(presented.opinion, state.index) ??
     directoryFault(candidate, presented.opinion, state) ??
-    freshnessFault(presented, state)
+    freshnessFault(presented, state) ??
+    statusFault(candidate, state)
   )
 }
 
@@ -281,6 +287,19 @@ function freshnessFault(presented: Presented, state: TrustState): Denial | undef
   const ageSeconds = Math.round(state.freshness.ageMs() / 1_000)
   const certificate = presented.kind === 'certificate' ? presented.opinion.presented : undefined
   return deny('trust_data_stale', `the store was last heard ${ageSeconds} s ago`, certificate)
+}
+
+/** Where the issuer's responder must say good, silence denies (RFC 6960 2.2): nobody is told that they are revoked for it. */
+function statusFault(candidate: Omit<Candidate, 'connection'>, { mustBeGood, clock }: TrustState): Denial | undefined {
+  const { presented, answer } = candidate
+  if (mustBeGood === undefined || presented.kind !== 'certificate') return undefined
+  const { ruleSubject } = presented.opinion
+  if (ruleSubject === undefined || !mustBeGood.has(ruleSubject.issuerId)) return undefined
+  const goodUntilMs = known(answer)?.goodUntilMs ?? 0
+  if (clock.nowMs() < goodUntilMs) return undefined
+  const since = goodUntilMs === 0 ? '' : ` any more since ${iso(goodUntilMs)}`
+  const detail = `the OCSP responder of its issuer does not say that it is good${since}`
+  return deny('trust_data_stale', detail, presented.opinion.presented)
 }
 
 function holds(index: RevocationIndex, entry: Fingerprint | undefined): boolean {

@@ -14,6 +14,10 @@ export type DirectoryAnswer = {
   readonly certificateRegistered: boolean
   /** It was issued here and was never used: its first use supersedes the older ones (R20). */
   readonly certificateUnused?: true
+  /**
+   * Until when an OCSP responder vouches for the certificate, where its issuer's must; 0: not now. Unit: milliseconds since the epoch.
+   */
+  readonly goodUntilMs?: number
   /** The certificate was superseded: the one of the login ID to choose instead, where it is known (R13). */
   readonly successor?: SuccessorCertificate
 }

@@ -37,7 +37,8 @@ export async function inspectCertificate(
   const presented = present(der, door.rules)
   const opinion = presented.kind === 'certificate' ? presented.opinion : undefined
   const { loginId, key } = opinion ?? {}
-  const ask = trust.state.directory && loginId !== undefined && key !== undefined
+  const ask =
+    (trust.state.directory || trust.state.mustBeGood !== undefined) && loginId !== undefined && key !== undefined
   const answer = ask ? await trust.answer(loginId, key).catch(() => 'unavailable' as const) : undefined
   const denial = foreseeVerdict({ presented, answer }, trust.state)
   return {

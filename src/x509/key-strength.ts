@@ -25,6 +25,10 @@ export function weakKeyReason(
     case 'unknown':
       return `key of unknown kind ${publicKey.oid}`
   }
-  if (strongHashes.includes(signatureAlgorithm.hash)) return undefined
-  return `signed with hash ${signatureAlgorithm.hash} (${signatureAlgorithm.oid})`
+  return weakHashReason(signatureAlgorithm)
+}
+
+/** Why a signature made in this way is too weak; undefined: its hash is SHA-2 of at least 256 bits, or EdDSA's own. */
+export function weakHashReason({ hash, oid }: ClientCertificate['signatureAlgorithm']): string | undefined {
+  return strongHashes.includes(hash) ? undefined : `signed with hash ${hash} (${oid})`
 }

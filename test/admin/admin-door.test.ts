@@ -40,6 +40,9 @@ t.test('each route with each role', async (t) => {
     'GET /v1/revocation-rules': ['GET', '/v1/revocation-rules', {}],
     'POST /v1/revocation-rules': ['POST', '/v1/revocation-rules', { json: { ...range, dryRun: true } }],
     'DELETE /v1/revocation-rules/{ruleId}': ['DELETE', '/v1/revocation-rules/login%3Auser01?reason=x', {}],
+    'GET /v1/crls': ['GET', '/v1/crls', {}],
+    'POST /v1/crls/look': ['POST', '/v1/crls/look', { json: {} }],
+    'POST /v1/crls/import': ['POST', '/v1/crls/import?issuer=signing-ca', { body: 'x' }],
     'GET /v1/gateways': ['GET', '/v1/gateways', {}],
     'GET /v1/connections': ['GET', '/v1/connections', {}],
     'GET /v1/issuers': ['GET', '/v1/issuers', {}],
@@ -94,6 +97,8 @@ t.test('each route with each role', async (t) => {
     'GET /v1/requests/{requestId}': 404,
     'POST /v1/notices/{id}/revive': 404,
     'POST /v1/certificates': 400,
+    'POST /v1/crls/look': 404,
+    'POST /v1/crls/import': 404,
   }
   const desk = [
     'PUT /v1/contracts/{contractId}',
@@ -103,12 +108,18 @@ t.test('each route with each role', async (t) => {
     'POST /v1/notices/{id}/revive',
     'POST /v1/directory/import',
   ]
+  const lists = 'GET /v1/crls'
   const exported = 'GET /v1/directory/export'
   const switched = 'PUT /v1/contracts/{contractId}/login-method'
   const reads = (route: string) => route.startsWith('GET') || route.endsWith('inspect')
   const allowed: { [role: string]: readonly string[] } = {
     security: Object.keys(calls).filter((route) => route !== switched),
-    branch: [...Object.keys(calls).filter(reads), 'POST /v1/revocations', ...desk, switched],
+    branch: [
+      ...Object.keys(calls).filter((route) => reads(route) && route !== lists),
+      'POST /v1/revocations',
+      ...desk,
+      switched,
+    ],
     helpdesk: Object.keys(calls).filter((route) => reads(route) && route !== exported),
     auditor: Object.keys(calls).filter(reads),
   }

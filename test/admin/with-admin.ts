@@ -1,9 +1,11 @@
 // A real admin door on a free loopback port over a real store; operators of every role from a CA of their own.
 import { request as startRequest } from 'node:https'
+import { tmpdir } from 'node:os'
 import type { Test } from 'tap'
 import { type AdminDoor, type AdminTimeouts, startAdminDoor } from '../../src/admin/admin-door.ts'
 import { operatorRoles } from '../../src/admin/operator.ts'
 import { systemClock } from '../../src/base/clock.ts'
+import type { CrlDesk } from '../../src/ca-sources/ports.ts'
 import type { ReloadCause, ReloadResult, ReloadStatus } from '../../src/control-path/reload.ts'
 import type { LifecyclePorts } from '../../src/lifecycle/ports.ts'
 import type { Inspection } from '../../src/trust/inspect.ts'
@@ -76,9 +78,15 @@ export type AdminOptions = {
   timeouts?: AdminTimeouts
   /** Of the ports of the life of certificates. */
   lifecycle?: Partial<LifecyclePorts>
+  /** Default: none are taken. */
+  crls?: CrlDesk
+  crlUploads?: { folder: string; bytesMax(): number }
 }
 
-export async function withAdmin(t: Test, { handles, timeouts, lifecycle: changes, ...options }: AdminOptions = {}) {
+export async function withAdmin(
+  t: Test,
+  { handles, timeouts, lifecycle: changes, crls, crlUploads, ...options }: AdminOptions = {},
+) {
   const lifecycle = await startFakeLifecycle(t, changes)
   const inspected: Uint8Array[] = []
   const lines: unknown[][] = []
@@ -116,6 +124,8 @@ export async function withAdmin(t: Test, { handles, timeouts, lifecycle: changes
         return reloads.result
       },
       lifecycle: lifecycle.ports,
+      crls,
+      crlUploads: crlUploads ?? { folder: tmpdir(), bytesMax: () => 1_048_576 },
       notices: {
         store: lifecycle.ports.store,
         notices: () => ({ days: [40, 30, 10, 1], sendHour: 9, keepDays: 400 }),

@@ -47,6 +47,15 @@ t.test('openssl reads every serial number as it was written, and takes the signa
   )
 })
 
+t.test('a reason stands in every entry', async (t) => {
+  const serials = [...new SerialList(2_000).slice(0, 2_000), '1', 'ff'.repeat(20).replace(/^f/, '7')]
+  await writeCrl(place('reasons.der'), { ...templateOf(serials), reasonCode: 4 })
+  const check = ['crl', '-inform', 'DER', '-in', place('reasons.der'), '-noout', '-text', '-CAfile', pki.issuingFile]
+  const text = await openssl(...check)
+  t.match(text, /verify OK/)
+  t.equal([...text.matchAll(/X509v3 CRL Reason Code: *\n *Superseded/g)].length, serials.length)
+})
+
 t.test('a list without entries is one too', async (t) => {
   await writeCrl(place('empty.der'), templateOf([], pki.root))
   const check = ['crl', '-inform', 'DER', '-in', place('empty.der'), '-noout', '-text', '-CAfile', pki.rootFile]

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import type { CertificateSigner } from '../../src/x509/build-certificate.ts'
 import { DerReader, tags } from '../../src/x509/der-reader.ts'
 import { derBitString, derElement, derInteger, derOid, derSequence, derTime } from '../../src/x509/der-writer.ts'
+import { oids } from '../../src/x509/oids.ts'
 
 /** What a certificate revocation list says (RFC 5280 5, version 2). */
 export type CrlTemplate = {
@@ -18,17 +19,17 @@ export type CrlTemplate = {
   /** Unit: milliseconds since the epoch. */
   readonly nextUpdateMs: number
   readonly number: number
+  /** Of every entry (RFC 5280 5.3.1); left out: entries have no extensions. */
+  readonly reasonCode?: number
 }
 
 const chunkBytes = 65_536
-/** Header, serial of 20 octets and one for the sign, GeneralizedTime. */
-const entryBytesMax = 48
+/** Header, serial of 20 octets and one for the sign, GeneralizedTime, reason. */
+const entryBytesMax = 64
 /** Octets in a line of PEM. */
 const lineBytes = 48
 
 const ecdsaWithSha256 = derSequence(derOid('1.2.840.10045.4.3.2'))
-const authorityKeyIdentifier = '2.5.29.35'
-const crlNumber = '2.5.29.20'
 
 /**
  * Writes a signed list (DER) piece by piece, so that a million entries need no memory of their own: lengths are computed
@@ -46,9 +47,11 @@ export async function writeCrl(file: string, template: CrlTemplate): Promise<num
   return start.length + signedBytes + tail.length
 }
 
-/** Writes DER files one after the other as PEM blocks. */
-export async function writeCrlPem(file: string, derFiles: readonly string[]): Promise<void> {
-  await pipeline(Readable.from(pemParts(derFiles)), createWriteStream(file))
+/** Writes DER files one after the other as PEM blocks. Resolves with the bytes written. */
+export async function writeCrlPem(file: string, derFiles: readonly string[]): Promise<number> {
+  const target = createWriteStream(file)
+  await pipeline(Readable.from(pemParts(derFiles)), target)
+  return target.bytesWritten
 }
 
 function* allParts(template: CrlTemplate, around: { start: Uint8Array; tail: Uint8Array }): Iterable<Uint8Array> {
@@ -76,34 +79,41 @@ function* signedParts(template: CrlTemplate): Iterable<Uint8Array> {
   yield extensions
 }
 
-function* entryParts({ serials, thisUpdateMs }: CrlTemplate): Iterable<Uint8Array> {
-  const time = derTime(thisUpdateMs)
+function* entryParts(template: CrlTemplate): Iterable<Uint8Array> {
+  const end = entryEnd(template)
   let chunk = Buffer.allocUnsafe(chunkBytes)
   let used = 0
-  for (const serial of serials) {
+  for (const serial of template.serials) {
     if (used + entryBytesMax > chunk.length) {
       yield chunk.subarray(0, used)
       // The one before may still wait to be written.
       chunk = Buffer.allocUnsafe(chunkBytes)
       used = 0
     }
-    used = writeEntry(chunk, used, { serial, time })
+    used = writeEntry(chunk, used, { serial, end })
   }
   if (used > 0) yield chunk.subarray(0, used)
 }
 
-/** One entry of revokedCertificates: SEQUENCE of the serial and the time. Returns the place after it. */
-function writeEntry(chunk: Buffer, at: number, entry: { serial: string; time: Uint8Array }): number {
-  const { serial, time } = entry
+/** One entry of revokedCertificates: SEQUENCE of the serial and what follows it. Returns the place after it. */
+function writeEntry(chunk: Buffer, at: number, entry: { serial: string; end: Uint8Array }): number {
+  const { serial, end } = entry
   const serialBytes = serialBytesOf(serial)
   chunk[at] = tags.sequence
-  chunk[at + 1] = 2 + serialBytes + time.length
+  chunk[at + 1] = 2 + serialBytes + end.length
   chunk[at + 2] = tags.integer
   chunk[at + 3] = serialBytes
   const digits = serial.padStart(serialBytes * 2, '0')
   chunk.write(digits, at + 4, 'hex')
-  chunk.set(time, at + 4 + serialBytes)
-  return at + 4 + serialBytes + time.length
+  chunk.set(end, at + 4 + serialBytes)
+  return at + 4 + serialBytes + end.length
+}
+
+/** What is the same in every entry: time and reason. */
+function entryEnd({ thisUpdateMs, reasonCode }: CrlTemplate): Uint8Array {
+  if (reasonCode === undefined) return derTime(thisUpdateMs)
+  const reason = derElement(tags.octetString, derElement(0x0a, Uint8Array.of(reasonCode)))
+  return Buffer.concat([derTime(thisUpdateMs), derSequence(derSequence(derOid(oids.reasonCode), reason))])
 }
 
 /** Octets of the INTEGER's contents: one more where the first bit would read as a sign. */
@@ -112,10 +122,10 @@ function serialBytesOf(serial: string): number {
   return digits % 2 === 0 && serial.charCodeAt(0) >= 0x38 ? digits / 2 + 1 : Math.ceil(digits / 2)
 }
 
-function entriesBytes({ serials, thisUpdateMs }: CrlTemplate): number {
-  const timeBytes = derTime(thisUpdateMs).length
+function entriesBytes(template: CrlTemplate): number {
+  const endBytes = entryEnd(template).length
   let sum = 0
-  for (const serial of serials) sum += 4 + serialBytesOf(serial) + timeBytes
+  for (const serial of template.serials) sum += 4 + serialBytesOf(serial) + endBytes
   return sum
 }
 
@@ -125,8 +135,8 @@ function extensionsOf({ issuer, number }: CrlTemplate): Uint8Array {
   return derElement(
     0xa0,
     derSequence(
-      extension(authorityKeyIdentifier, derSequence(derElement(0x80, keyIdentifierOf(issuer.publicKeyDer)))),
-      extension(crlNumber, derInteger(number.toString(16))),
+      extension(oids.authorityKeyIdentifier, derSequence(derElement(0x80, keyIdentifierOf(issuer.publicKeyDer)))),
+      extension(oids.crlNumber, derInteger(number.toString(16))),
     ),
   )
 }

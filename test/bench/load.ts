@@ -21,6 +21,8 @@ export type LoadJob = {
   readonly bodyFile?: string
   /** Whether the port speaks HTTP without TLS. */
   readonly plain?: boolean
+  /** Whether answers may differ in length. */
+  readonly lengthsDiffer?: boolean
 }
 
 /** One run of ab in which every request was answered with 200. */
@@ -65,12 +67,13 @@ Groups = X25519
     const table = join(options.folder, `load-${runs++}.csv`)
     const connections = Math.min(job.connections ?? loadConnections, job.requests)
     const body = job.bodyFile === undefined ? [] : ['-p', job.bodyFile, '-T', 'application/octet-stream']
+    const lengths = job.lengthsDiffer === true ? ['-l'] : []
     const tls = job.plain === true ? [] : ['-f', 'TLS1.3', '-E', options.pki.clientFile]
     const url = `${job.plain === true ? 'http' : 'https'}://127.0.0.1:${job.port}${job.path ?? '/'}`
     const started = options.processes.start(
       [
         ...['ab', '-q', ...(job.keepAlive ? ['-k'] : []), '-c', `${connections}`, '-n', `${job.requests}`],
-        ...['-s', '30', ...tls, ...body, '-e', table, url],
+        ...['-s', '30', ...lengths, ...tls, ...body, '-e', table, url],
       ],
       { cores: options.cores, env: { OPENSSL_CONF: opensslFile } },
     )

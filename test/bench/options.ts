@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util'
+import { type CrlOptions, crlWord, readCrlOptions } from './crl-options.ts'
 import { type GatewayName, gatewayNames } from './gateways/gateway.ts'
 import { type LifeOptions, lifeWord, readLifeOptions } from './life-options.ts'
 import { OptionsError, readNames, readNumber } from './number-option.ts'
+import { type OcspOptions, ocspWord, readOcspOptions } from './ocsp-options.ts'
+import { type PublicationOptions, publicationWord, readPublicationOptions } from './publication-options.ts'
 import { type RevocationOptions, readRevocationOptions, revocationWord } from './revocation-options.ts'
 
 /** Parts of the benchmark that only run when asked for; the main one runs when none of them is. */
@@ -39,12 +42,21 @@ export type BenchOptions = {
   readonly revocation: RevocationOptions | undefined
   /** The same for the word `life`. */
   readonly life: LifeOptions | undefined
+  /** The same for the word `ocsp`. */
+  readonly ocsp: OcspOptions | undefined
+  /** The same for the word `crl`. */
+  readonly crl: CrlOptions | undefined
+  /** The same for the word `publication`. */
+  readonly publication: PublicationOptions | undefined
 }
 
 /** Flags of the sections that have a word of their own, beside the shared ones; the rest go without a word. */
 const flagsOfWords = {
   [revocationWord]: ['entries', 'connections', 'fleet', 'pushes', 'parts'],
   [lifeWord]: ['users', 'issues', 'rate', 'requests', 'parts'],
+  [ocspWord]: ['certificates'],
+  [crlWord]: ['entries'],
+  [publicationWord]: ['entries'],
 } as const
 const words = Object.keys(flagsOfWords) as (keyof typeof flagsOfWords)[]
 const sharedFlags = ['rounds', 'turn', 'quick', 'json']
@@ -74,6 +86,9 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     json: values.json === true,
     revocation: word === revocationWord ? readRevocationOptions(values) : undefined,
     life: word === lifeWord ? readLifeOptions(values) : undefined,
+    ocsp: word === ocspWord ? readOcspOptions(values) : undefined,
+    crl: word === crlWord ? readCrlOptions(values) : undefined,
+    publication: word === publicationWord ? readPublicationOptions(values) : undefined,
   }
 }
 
@@ -122,6 +137,7 @@ function parse(args: readonly string[]) {
         issues: { type: 'string' },
         rate: { type: 'string' },
         requests: { type: 'string' },
+        certificates: { type: 'string' },
       },
       allowPositionals: true,
     })

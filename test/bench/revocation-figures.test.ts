@@ -45,11 +45,11 @@ t.test('ten million entries are measured where that can be done in time', async 
 
 t.test('what makes no sense together is refused by name', async (t) => {
   for (const [args, message] of [
-    [['revocations'], 'Cannot take a word as a part other than revocation or life: current value is "revocations"'],
-    [['revocation', 'fleet'], 'Cannot take a word as a part other than revocation or life: current value is "fleet"'],
+    [['revocations'], /^Cannot take a word as a part other than revocation or .*: current value is "revocations"$/],
+    [['revocation', 'fleet'], /^Cannot take a word as a part other than revocation or .*: current value is "fleet"$/],
     [['revocation', '--http2'], 'Cannot take --http2 together with the word revocation'],
     [['revocation', '--gateways', 'nginx'], 'Cannot take --gateways together with the word revocation'],
-    [['--entries', '5000'], 'Cannot take --entries without the word revocation'],
+    [['--entries', '5000'], 'Cannot take --entries without the word revocation or crl'],
     [['revocation', '--entries', '999'], /^Cannot take --entries as a whole number from 1000 to 20000000/],
     [['revocation', '--fleet', '1'], /^Cannot take --fleet as a whole number from 2 to 16/],
     [['revocation', '--parts', 'fleet,all'], /^Cannot take --parts as a list of memory, .*: current value is all$/],

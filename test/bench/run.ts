@@ -15,9 +15,12 @@ import { createPki } from './pki.ts'
 import { buildJson, buildSectionJson, formatChecks, formatSection, mainSection, type Section } from './report.ts'
 import { createRevocationPki } from './revocation-pki.ts'
 import { measureBulk } from './sections/bulk.ts'
+import { runCrl } from './sections/crl.ts'
 import { measureHttp2 } from './sections/http2.ts'
 import { measureIdle } from './sections/idle.ts'
 import { runLife } from './sections/life.ts'
+import { runOcsp } from './sections/ocsp.ts'
+import { runPublication } from './sections/publication.ts'
 import { runRevocation } from './sections/revocation.ts'
 import { measureSlow } from './sections/slow.ts'
 import { measureWorkers } from './sections/workers.ts'
@@ -80,6 +83,21 @@ async function runBench(
   if (options.life !== undefined) {
     const life = await runLife(await prepareGround(start, createLifePki), options.life)
     if (options.json) console.log(JSON.stringify({ life }))
+    return
+  }
+  if (options.crl !== undefined) {
+    const crl = await runCrl(start, options.crl)
+    if (options.json) console.log(JSON.stringify({ crl }))
+    return
+  }
+  if (options.publication !== undefined) {
+    const publication = await runPublication(start, options.publication)
+    if (options.json) console.log(JSON.stringify({ publication }))
+    return
+  }
+  if (options.ocsp !== undefined) {
+    const ocsp = await runOcsp(await prepareGround(start, createPki), options.ocsp)
+    if (options.json) console.log(JSON.stringify({ ocsp }))
     return
   }
   const ground = await prepareGround(start, createPki)

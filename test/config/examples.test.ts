@@ -16,7 +16,7 @@ function exampleFiles(): MemoryFiles {
     .put('/run/credentials/sentinel-password', 'sentinel-secret\n')
     .put('/run/credentials/smtp-password', 'smtp-secret\n')
     .put('/run/credentials/token-pin', '1234\n')
-  for (const name of ['root-ca', 'user-ca', 'user-ca-2026', 'user-ca-2027', 'partner-ca', 'operators-ca']) {
+  for (const name of 'root-ca user-ca user-ca-2026 user-ca-2027 partner-ca partner-web-ca operators-ca'.split(' ')) {
     files.put(
       `/etc/sekisho/issuers/${name}.pem`,
       makeCertificate({ commonName: name, extensions: caExtensions }).certificate,

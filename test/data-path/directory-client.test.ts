@@ -24,13 +24,13 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 t.test('an answer is asked for once and remembered for that login ID and certificate', async (t) => {
   const { asked, directory } = setUp()
-  t.equal(directory.remembered(one), undefined)
+  t.equal(directory.remembered(one, 0), undefined)
   const answer = directory.lookUp(one)
   asked[0]?.resolve(user('x'))
   t.strictSame(await answer, user('x'))
-  t.strictSame(directory.remembered(one), user('x'))
-  t.equal(directory.remembered({ ...one, certificateKey: key('b') }), undefined, 'another certificate')
-  t.equal(directory.remembered({ ...one, loginId: 'user02' }), undefined, 'another user')
+  t.strictSame(directory.remembered(one, 0), user('x'))
+  t.equal(directory.remembered({ ...one, certificateKey: key('b') }, 0), undefined, 'another certificate')
+  t.equal(directory.remembered({ ...one, loginId: 'user02' }, 0), undefined, 'another user')
 })
 
 t.test('what is forgotten is asked anew', async (t) => {
@@ -40,7 +40,7 @@ t.test('what is forgotten is asked anew', async (t) => {
     asked.at(-1)?.resolve(user('x'))
     await answer
     forget()
-    t.equal(directory.remembered(one), undefined)
+    t.equal(directory.remembered(one, 0), undefined)
   }
 })
 
@@ -53,10 +53,10 @@ t.test('an answer that was on its way when its user changed is not used: it is a
     asked.at(-1)?.resolve(user(`old ${index}`))
     await turn()
     t.equal(asked.length, before + 1, 'asked again')
-    t.equal(directory.remembered(one), undefined)
+    t.equal(directory.remembered(one, 0), undefined)
     asked.at(-1)?.resolve(user(`new ${index}`))
     t.strictSame(await answer, user(`new ${index}`))
-    t.strictSame(directory.remembered(one), user(`new ${index}`))
+    t.strictSame(directory.remembered(one, 0), user(`new ${index}`))
     directory.forgetAll()
   }
 })
@@ -75,7 +75,7 @@ t.test('a stranger is not remembered: he may be registered any moment', async (t
   const answer = directory.lookUp(one)
   asked[0]?.resolve(stranger)
   t.strictSame(await answer, stranger)
-  t.equal(directory.remembered(one), undefined)
+  t.equal(directory.remembered(one, 0), undefined)
 })
 
 t.test('a directory that does not answer rejects, and leaves nothing behind', async (t) => {
@@ -84,8 +84,18 @@ t.test('a directory that does not answer rejects, and leaves nothing behind', as
   directory.forget('user01')
   asked[0]?.reject(new Error('away'))
   await t.rejects(answer, { message: 'away' })
-  t.equal(directory.remembered(one), undefined)
+  t.equal(directory.remembered(one, 0), undefined)
   const next = directory.lookUp(one)
   asked[1]?.resolve(user('x'))
   t.strictSame(await next, user('x'))
+})
+
+t.test('an answer that vouches for a certificate is remembered until that ends', async (t) => {
+  const { asked, directory } = setUp()
+  const answer = directory.lookUp(one)
+  const vouched = { ...user('x'), goodUntilMs: 5_000 }
+  asked[0]?.resolve(vouched)
+  await answer
+  t.strictSame(directory.remembered(one, 4_999), vouched)
+  t.equal(directory.remembered(one, 5_000), undefined)
 })

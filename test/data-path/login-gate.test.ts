@@ -34,7 +34,7 @@ function setUp(remembered?: DirectoryAnswer) {
     },
     limits: { bodyIdleTimeoutMs: 1, upstreamResponseTimeoutMs: 2 },
     trust: { index, freshness: { freshEnough: () => true } },
-    clock: { refresh: () => {} },
+    clock: { refresh: () => {}, nowMs: () => 0 },
   }
   const exchange = {
     phase: 'preparing',

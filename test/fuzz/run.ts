@@ -1,16 +1,17 @@
 /**
- * npm run fuzz -- --seconds 60 --seed 1 --only heads,bodies,http2
- * Its time is shared by three parts: HTTP/1.1 heads and bodies, read by our parser and by Node's own; and HTTP/2 frames,
- * played to the real gateway. Each part prints what it did; what it found is printed with the seed that repeats it.
+ * npm run fuzz -- --seconds 60 --seed 1 --only heads,bodies,http2,crl
+ * Its time is shared by four parts: HTTP/1.1 heads and bodies, read by our parser and by Node's own; HTTP/2 frames, played
+ * to the real gateway; and revocation lists, some of which OpenSSL reads too. Each part prints what it did; what it found is printed with the seed that repeats it.
  * Exit codes: 0 nothing found, 1 something found, 2 wrong command line.
  */
 import { parseArgs } from 'node:util'
 import { systemClock } from '../../src/base/clock.ts'
+import { fuzzCrl } from './crl/fuzz-crl.ts'
 import { fuzz, type StreamKind } from './differential.ts'
 import { fuzzHttp2 } from './http2/fuzz-http2.ts'
 import { startFuzzed } from './http2/fuzzed-gateway.ts'
 
-const partNames = ['heads', 'bodies', 'http2'] as const
+const partNames = ['heads', 'bodies', 'http2', 'crl'] as const
 /** Longest stretch a part has at a time, so that all of them are seen early in a long run. Unit: seconds. */
 const stretchSeconds = 60
 /** Node's reader ends its sockets in later turns of the event loop, and keeps them in memory until then. Unit: seconds. */
@@ -83,6 +84,32 @@ async function createHttp2(): Promise<Part> {
   }
 }
 
+function createCrl(): Part {
+  const total = { cases: 0, wellMade: 0, changedRead: 0, compared: 0 }
+  return {
+    run: async ({ seed, seconds }) => {
+      const deadlineMs = systemClock.monotonicMs() + seconds * 1_000
+      let firstCase = 0
+      while (systemClock.monotonicMs() < deadlineMs) {
+        const found = fuzzCrl({ seed, seconds: sliceSeconds, firstCase, clock: systemClock })
+        firstCase += found.cases
+        for (const name of ['cases', 'wellMade', 'changedRead', 'compared'] as const) total[name] += found[name]
+        const { finding } = found
+        if (finding !== undefined) {
+          return [`case ${finding.caseNumber} of seed ${seed}: ${finding.problem}`, `list (hex): ${finding.listHex}`]
+        }
+        // The gateway of another part lives in this process.
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      return []
+    },
+    summary: () =>
+      `${total.cases} lists, ${total.wellMade} of them well made, ${total.changedRead} changed and read nevertheless, ` +
+      `${total.compared} read by OpenSSL too`,
+    stop: async () => [],
+  }
+}
+
 function readOptions(): { seed: number; seconds: number; only: readonly string[] } | undefined {
   const string = { type: 'string' } as const
   const { values } = parseArgs({ options: { seconds: string, seed: string, only: string } })
@@ -106,6 +133,7 @@ async function main(): Promise<number> {
     if (options.only.includes(kind)) parts.set(kind, createDifferential(kind))
   }
   if (options.only.includes('http2')) parts.set('http2', await createHttp2())
+  if (options.only.includes('crl')) parts.set('crl', createCrl())
   const stretches = Math.ceil(options.seconds / (stretchSeconds * parts.size))
   const seconds = options.seconds / (stretches * parts.size)
   const found: string[] = []

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTestCa, type TestCa } from './test-ca.ts'
 
-/** Configuration as in a file, merged over a small working one, section by section; these three, field by field. */
+/** Configuration as in a file, merged over a small working one, section by section; these four, field by field. */
 export type ConfigChanges = Readonly<Record<string, unknown>> & {
   readonly certificateDoor?: Readonly<Record<string, unknown>>
   readonly publicDoor?: Readonly<Record<string, unknown>>
+  /** Plain HTTP for CRL and OCSP; left out: none. */
+  readonly publicationDoor?: Readonly<Record<string, unknown>>
   /** Of the one upstream, `app`. */
   readonly upstream?: Readonly<Record<string, unknown>>
 }
@@ -17,6 +19,8 @@ export type DoorPorts = {
   readonly public: number
   readonly admin: number
   readonly ops: number
+  /** Left out: none, or a free one. */
+  readonly publication?: number
 }
 
 export type GatewayFilesOptions = {
@@ -67,9 +71,9 @@ export function writeGatewayFiles(options: GatewayFilesOptions): GatewayFiles {
       certificate: write(`issuer-${name}.pem`, ca.certificatePem),
     })),
   ]
-  const { certificateDoor, publicDoor, upstream, ...sections } = options.config ?? {}
+  const { certificateDoor, publicDoor, publicationDoor, upstream, ...sections } = options.config ?? {}
   const ports = options.ports ?? freePorts
-  const listen = (door: keyof DoorPorts) => [{ host: '127.0.0.1', port: ports[door] }]
+  const listen = (door: keyof DoorPorts) => [{ host: '127.0.0.1', port: ports[door] ?? 0 }]
   const door = (name: 'certificate' | 'public') => ({
     name,
     listen: listen(name),
@@ -94,6 +98,7 @@ export function writeGatewayFiles(options: GatewayFilesOptions): GatewayFiles {
         operatorIssuers: [{ certificate: write('operators.pem', operatorsCa.certificatePem) }],
       },
       ops: { listen: listen('ops') },
+      ...(publicationDoor && { publication: { listen: listen('publication'), ...publicationDoor } }),
     },
     upstreams: [{ name: 'app', targets: [{ url: `http://127.0.0.1:${options.upstreamPort}` }], ...upstream }],
     workers: 1,

@@ -59,6 +59,7 @@ export async function withGateway(options: GatewayUnderTest): Promise<RunningGat
       public: sockets.portOf('public'),
       admin: sockets.portOf('admin'),
       ops: sockets.portOf('ops'),
+      publication: sockets.portOf('publication'),
     },
     metric: async (name, labels = {}) => sample((await gateway.metrics.render()).body, name, labels),
     logLines,

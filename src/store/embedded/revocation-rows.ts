@@ -132,7 +132,8 @@ export function readRevocations(database: Database, filter: RevocationFilter): R
   )
   const page = rows.slice(0, filter.limit)
   const more = rows.length > filter.limit
-  return { revocations: page.map(revocationOf), nextCursor: more ? Number(page.at(-1)?.version) : undefined }
+  const revocations = page.map((row) => ({ ...revocationOf(row), version: Number(row.version) }))
+  return { revocations, nextCursor: more ? Number(page.at(-1)?.version) : undefined }
 }
 
 function writeRevocation(database: Database, context: WriteContext, revocation: Revocation): number {

@@ -77,7 +77,7 @@ export async function readRevocations(
   const page = found.slice(0, filter.limit)
   const more = found.length > filter.limit
   return {
-    revocations: page.map(({ revocation }) => revocation),
+    revocations: page.map(({ revocation, version }) => ({ ...revocation, version })),
     nextCursor: more ? page.at(-1)?.place : undefined,
   }
 }
