@@ -107,3 +107,12 @@ t.test('an address is taken once, also by the listener of publications', async (
     /doors\.publication\.listen\[0\]\.port as an address and port used once/,
   )
 })
+
+t.test('a route of the application does not stand where lists are published', async (t) => {
+  const route = { upstream: 'app', name: 'mine', pathPrefix: '/OCSP' }
+  const both = { publication: {}, issuing }
+  t.match(refusals({ ...both, routes: [route] }), /routes\[0\]\.pathPrefix .*published there/)
+  t.equal(load({ ...both, routes: [{ ...route, doors: ['certificate'] }] }).config.routes.length, 1)
+  t.equal(load({ ...both, routes: [{ ...route, pathPrefix: '/ocsp-help' }] }).config.routes.length, 1)
+  t.equal(load({ issuing, routes: [route] }).config.routes.length, 1)
+})
