@@ -1,11 +1,11 @@
 // The Debian packages that tests need, and how to tell whether they are there. Plain JavaScript for any Node from 20 on.
 import { execFileSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * `command`: what the package brings, looked for in PATH and where Debian keeps daemons. `tests`: beginnings of the paths of test
- * files that are left out, and counted as failed, without it; the others fail by themselves where they need it.
+ * `command`: what the package brings, looked for in PATH and where Debian keeps daemons; or `file`, its path. `tests`: beginnings of the
+ * paths of test files that are left out, and counted as failed, without it; the others fail by themselves where they need it.
  */
 export const debianPackages = [
   { name: 'openssl', command: 'openssl', tests: [] },
@@ -21,7 +21,9 @@ export const debianPackages = [
     ],
   },
   { name: 'apache2-utils', command: 'ab', tests: ['test/bench/'] },
+  { name: 'systemd', command: 'systemd-analyze', tests: ['test/package/systemd-', 'test/supervise/systemd-'] },
   { name: 'nghttp2-client', command: 'nghttp', tests: [] },
+  { name: 'prometheus', command: 'promtool', tests: ['test/integration/prometheus-'] },
   {
     name: 'redis-server',
     command: 'redis-server',
@@ -60,7 +62,10 @@ export const debianPackages = [
 
 /** The packages whose command or font is not on this machine. */
 export function missingPackages() {
-  return debianPackages.filter(({ command, font }) => (command === undefined ? !hasFont(font) : !findCommand(command)))
+  return debianPackages.filter(({ command, file, font }) => {
+    if (file !== undefined) return !existsSync(file)
+    return command === undefined ? !hasFont(font) : !findCommand(command)
+  })
 }
 
 /** What to type to get these packages. */

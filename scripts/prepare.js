@@ -7,22 +7,14 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findCommand, installCommand, missingPackages } from './debian-packages.js'
+import { isSuitable, suitableVersions } from './suitable-node.js'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const pinned = join(root, 'node_modules', '.bin', 'node')
 const lock = join(root, '.install-lock')
-const suitableVersions = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.node
 
 const waitMs = 500
 const waitMsMax = 300_000
-
-/** Whether a Node version is in `engines` of package.json: `>=24.17 <25 || >=26.3.1`. */
-function isSuitable(version) {
-  const [major = 0, minor = 0, patch = 0] = version.replace(/^v/, '').split('.').map(Number)
-  if (major === 24) return minor >= 17
-  if (major === 26) return minor > 3 || (minor === 3 && patch >= 1)
-  return major > 26
-}
 
 /** npm 10 leaves the link out: it takes it away again with the package of the other architecture, which has one of the same name. */
 function linkPinnedNode() {

@@ -36,6 +36,7 @@ export type WorkerParts = Pick<
   | 'metrics'
   | 'nextConnectionId'
   | 'nextRequestIds'
+  | 'tracing'
   | 'upgrades'
 > & {
   readonly clock: TickClock
@@ -143,6 +144,7 @@ function sharedParts(
   }
   return {
     ...{ clock, accessLog, audit, batch, deadlines, directory, isDraining, limits, metrics, upgrades },
+    tracing: parts.tracing,
     nextConnectionId: parts.nextConnectionId,
     nextRequestIds: parts.nextRequestIds,
     headLimits: { ...limits, knownMethods: new Set([...usualMethods, ...http.extraMethods]) },

@@ -4,6 +4,7 @@ import { systemClock } from './base/clock.ts'
 import type { GatewayConfig, Listen } from './config/gateway-config.ts'
 import { type AuditEvent, gatewayActor } from './observe/audit-event.ts'
 import { AuditLog } from './observe/audit-log.ts'
+import { watchAuditChain } from './observe/audit-watch.ts'
 import type { Log } from './observe/log.ts'
 import type { Metrics } from './observe/metrics-page.ts'
 import { lockStateFolder, type StateLock } from './store/embedded/state-lock.ts'
@@ -41,6 +42,7 @@ export class Holdings {
   readonly #options: HoldingsOptions
   #lock: StateLock | undefined
   #log: AuditLog | undefined
+  #chainWatch: { close(): Promise<void> } | undefined
   #starts: ListenerStarts | undefined
   #handles: Promise<Record<keyof ListenerStarts, readonly object[]>> | undefined
   #listeners: OpenListener[] = []
@@ -69,13 +71,15 @@ export class Holdings {
     const { config, log, metrics, audit, holderPid } = this.#options
     this.#lock ??= lockStateFolder(config.stateFolder, { holderPid })
     if (this.#log !== undefined) return
+    const file = join(config.stateFolder, config.auditLog.file)
     const opened = await AuditLog.open({
-      file: join(config.stateFolder, config.auditLog.file),
+      file,
       clock: systemClock,
       observer: metrics.control,
       onFault: (fault) => log.error('audit log cannot be written', { error: fault.message }),
     })
     this.#log = opened
+    this.#chainWatch = watchAuditChain({ file, log, metrics: metrics.control })
     audit.use((records, dropped) => {
       for (const record of records) opened.record(record)
       if (dropped > 0)
@@ -158,6 +162,8 @@ export class Holdings {
     this.#log = undefined
     // In the same turn: between the two records would be lost.
     this.#options.audit.use(this.#options.sendAudit)
+    await this.#chainWatch?.close()
+    this.#chainWatch = undefined
     await closing?.close()
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { watchExpiries } from './assemble-expiries.ts'
 import { createLifecyclePorts, type LifecycleParts } from './assemble-lifecycle.ts'
 import { type Notices, startNotices } from './assemble-notices.ts'
 import type { OwnPlaces } from './assemble-places.ts'
@@ -97,6 +98,13 @@ export class CertificateLife {
       clock: systemClock,
     })
     const lifecycle = createLifecyclePorts({ ...parts, store, noticeAct: (act) => notices.noticeAct(act) })
+    const expiries = watchExpiries({
+      config: inForce.config,
+      store,
+      log,
+      metrics: metrics.control,
+      clock: systemClock,
+    })
     const portal = await startPortal({ place: places.portal, inForce, lifecycle, pool, log })
     const observer = metrics.control
     const publication = await startPublication({ ...parts, place: places.publication, observer })
@@ -119,6 +127,7 @@ export class CertificateLife {
         await publication.close()
         await portal.close()
         await notices.close()
+        await expiries.close()
         uses.close()
         refused.close()
         await sightings.close()

@@ -4,6 +4,7 @@ import type { ConfigInForce } from './assemble-reload.ts'
 import type { WorkerStart } from './assemble-worker.ts'
 import { systemClock } from './base/clock.ts'
 import { MetricSheet } from './base/metric-sheet.ts'
+import { moduleUrl } from './base/module-url.ts'
 import type { GatewayConfig } from './config/gateway-config.ts'
 import { AssertionKeys } from './control-path/assertion-keys.ts'
 import type { TargetHealth } from './control-path/health-checker.ts'
@@ -55,7 +56,7 @@ export async function createPool(parts: PoolParts): Promise<{ pool: DataWorkerPo
   const startOf = createWorkerStart(parts, await sealingSecretOf(config, store))
   let keys: AssertionKeys | undefined
   const pool: DataWorkerPool = new WorkerPool({
-    module: new URL('./assemble-worker.ts', import.meta.url),
+    module: moduleUrl('./assemble-worker', import.meta.url),
     count: config.workers,
     sockets: () => takeDoorSockets(config, parts.sockets),
     startOf,

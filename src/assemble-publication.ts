@@ -3,6 +3,7 @@ import type { ConfigInForce } from './assemble-reload.ts'
 import { createSocketPlace, ownUpstream, type SocketPlace } from './assemble-sockets.ts'
 import type { OpenedStore } from './assemble-store.ts'
 import { systemClock } from './base/clock.ts'
+import { moduleUrl } from './base/module-url.ts'
 import type { GatewayConfig, RouteConfig } from './config/gateway-config.ts'
 import type { Follower } from './control-path/follow.ts'
 import type { PublicationObserver, PublicationPorts, PublicationStart, ThreadMessage } from './publication/ports.ts'
@@ -122,7 +123,7 @@ class PublicationThreadKeeper {
       sockets: taken.map(({ handle }) => handle.fd),
       env,
     }
-    const worker = new Worker(new URL('./assemble-responder.ts', import.meta.url), { workerData: start })
+    const worker = new Worker(moduleUrl('./assemble-responder', import.meta.url), { workerData: start })
     this.#worker = worker
     const feed = new PublicationFeed(this.#ports(), (message) => worker.postMessage(message))
     this.#feed = feed

@@ -1,4 +1,5 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import packageJson from '../package.json' with { type: 'json' }
 import { createDoorSet, type DoorSet, type WorkerParts } from './assemble-doors.ts'
 import { systemClock } from './base/clock.ts'
 import type { MetricLayout } from './base/metric-sheet.ts'
@@ -15,6 +16,7 @@ import type { RefusalRecord, UnknownOutcome } from './data-path/ports.ts'
 import { createRequestIds } from './data-path/request-id.ts'
 import { CookieSealer } from './data-path/sealed-cookies.ts'
 import { DoorCounts, type SharedCounts } from './data-path/shared-counts.ts'
+import type { Tracing } from './data-path/trace-ports.ts'
 import { UpgradeCounts } from './data-path/upgrade-counts.ts'
 import { createAccessLog } from './observe/access-log.ts'
 import { watchLoopDelay } from './observe/loop-delay.ts'
@@ -56,11 +58,28 @@ type Message = WorkerMessage<RefusalRecord, UnknownOutcome>
 /** How often the control thread is told which certificates were seen. Unit: milliseconds. */
 const sightingsMs = 1_000
 
+type AdoptedSocket = { readonly door: string; readonly handle: object }
+
+/** Spans of this worker, and what has them leave before it ends. */
+type WorkerTracing = { readonly spans: Tracing; readonly flush: () => Promise<void> }
+
+/** Loaded here and nowhere else: where tracing is off no worker has ever read the code of it. */
+async function startTracing(file: string, loginId: boolean): Promise<WorkerTracing> {
+  const { createTracing, importTracingModule } = await import('./observe/tracing.ts')
+  const { tracerProvider, flush } = await importTracingModule(file)
+  return {
+    spans: createTracing({ tracerProvider, version: packageJson.version, loginId, clock: systemClock }),
+    // Spans that cannot leave must not keep a worker from ending well.
+    flush: async () => void (await Promise.resolve(flush?.()).catch(() => {})),
+  }
+}
+
 /** One data worker: its doors, its upstream connections, its live connections. */
 class DataWorker {
   readonly #start: WorkerStart
   readonly #port: MessagePort
-  readonly #sockets: readonly { readonly door: string; readonly handle: object }[]
+  readonly #sockets: readonly AdoptedSocket[]
+  readonly #tracing: WorkerTracing | undefined
   readonly #listeners = new Map<string, DoorListener>()
   readonly #clock = new TickClock(systemClock)
   readonly #batch = new Batch(this.#clock)
@@ -80,9 +99,13 @@ class DataWorker {
   #current: DoorSet | undefined
   #prepared: { readonly reload: WorkerReload; readonly doors: DoorSet } | undefined
 
-  constructor(start: WorkerStart, port: MessagePort) {
-    // Before anything can fail: from here on they are closed when this thread ends, however it ends.
-    this.#sockets = start.sockets.map(({ door, fd }) => ({ door, handle: adoptSocket(fd) }))
+  constructor(
+    start: WorkerStart,
+    from: { port: MessagePort; sockets: readonly AdoptedSocket[]; tracing: WorkerTracing | undefined },
+  ) {
+    const { port } = from
+    this.#sockets = from.sockets
+    this.#tracing = from.tracing
     this.#start = start
     this.#port = port
     const { config } = start
@@ -126,6 +149,7 @@ class DataWorker {
       signer: this.#signer,
       sealer: sealingSecret && new CookieSealer({ names: sealCookies, secret: Buffer.from(sealingSecret), clock }),
       ticketSecret,
+      tracing: this.#tracing?.spans,
       audit: new AuditNotes((batch, dropped) => this.#send({ type: 'audit', notes: batch, dropped })),
       accessLog: accessLogFile === undefined ? undefined : this.#openAccessLog(accessLogFile),
       upgrades: new UpgradeCounts(counts.upgrades, slot),
@@ -262,6 +286,7 @@ class DataWorker {
       case 'drain':
         this.#draining = true
         await Promise.all([...this.#listeners.values()].map((listener) => listener.drain(call.idleMs)))
+        await this.#tracing?.flush()
         return 0
     }
   }
@@ -314,5 +339,10 @@ function retireUpstreams({ upstreams }: DoorSet, kept: DoorSet | undefined): voi
 }
 
 if (parentPort !== null) {
-  new DataWorker(workerData as WorkerStart, parentPort).prepare()
+  const start = workerData as WorkerStart
+  // Before anything can fail: from here on they are closed when this thread ends, however it ends.
+  const sockets = start.sockets.map(({ door, fd }) => ({ door, handle: adoptSocket(fd) }))
+  const { module, loginId } = start.config.tracing
+  const tracing = module === undefined ? undefined : await startTracing(module, loginId)
+  new DataWorker(start, { port: parentPort, sockets, tracing }).prepare()
 }

@@ -1,13 +1,15 @@
-import { realpathSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { systemClock } from './base/clock.ts'
 import { GatewayError } from './base/errors.ts'
+import { startedFile } from './base/started-file.ts'
 import { createLog, type LogLevel } from './observe/log.ts'
 import { ListeningSockets, passedFds } from './supervise/listening-sockets.ts'
 import { StartFailure, Supervisor } from './supervise/supervisor.ts'
+import { openServiceKeeper } from './supervise/systemd-notifier.ts'
+import { startWatchdog, watchdogPeriodMs } from './supervise/watchdog.ts'
 
-const usage = `Usage: node src/main.ts serve --config FILE   run a gateway
-       node src/main.ts demo                  run the demo bank (npm start)
+const usage = `Usage: sekisho serve --config FILE   run a gateway
+       sekisho demo                  run the demo bank (npm start)
 
 Signals: SIGTERM, SIGINT  drain and end; the second one ends at once
          SIGHUP           read configuration, keys and certificates again
@@ -17,28 +19,32 @@ Signals: SIGTERM, SIGINT  drain and end; the second one ends at once
 /** What runs until a signal ends it. */
 type Running = Pick<Supervisor, 'drain' | 'stop' | 'reload' | 'restart'>
 
-/**
- * The program's folder by the path it was started with: where a symbolic link in it has been pointed to a new version, a rolling
- * restart starts that one.
- */
+/** The program's folder by the path it was started with: a rolling restart starts what is there by then. */
 function findRoot(): string {
-  const started = process.argv[1] ?? ''
-  const file = realpathSync(started, 'utf8') === realpathSync(import.meta.filename) ? started : import.meta.filename
-  return dirname(dirname(resolve(file)))
+  return dirname(dirname(startedFile(process.argv[1], import.meta.filename)))
 }
 
 function createSupervisor(
   command: readonly string[],
   options: { logLevel: LogLevel; beforeDoors?: () => Promise<void> },
 ): Supervisor {
-  const { LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES, ...env } = process.env
-  return new Supervisor({
+  // What the service manager says to this process alone.
+  const { LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES, NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, ...env } = process.env
+  const log = createLog({ level: options.logLevel, fields: { process: 'supervisor' } })
+  const serviceManager = openServiceKeeper({ env: { ...env, NOTIFY_SOCKET }, pid: process.pid, log })
+  const supervisor = new Supervisor({
     command: { root: findRoot(), arguments: command, env, nodeFlags: process.execArgv },
     sockets: new ListeningSockets(passedFds({ LISTEN_FDS, LISTEN_PID }, process.pid)),
     clock: systemClock,
-    log: createLog({ level: options.logLevel, fields: { process: 'supervisor' } }),
+    log,
+    serviceManager,
     ...(options.beforeDoors === undefined ? {} : { beforeDoors: options.beforeDoors }),
   })
+  const periodMs = watchdogPeriodMs({ WATCHDOG_USEC, WATCHDOG_PID }, process.pid)
+  if (periodMs !== undefined) {
+    startWatchdog({ periodMs, isWell: (ms) => supervisor.isWell(ms), alive: () => serviceManager.alive() })
+  }
+  return supervisor
 }
 
 async function serve(file: string): Promise<void> {

@@ -42,6 +42,9 @@ async function run(link: SupervisorLink): Promise<void> {
     await link.wantFlags(resumption)
     return end(0)
   }
+  // Where tracing is off its code is not even read.
+  const { module } = config.tracing
+  if (module !== undefined) await (await import('./observe/tracing.ts')).importTracingModule(module)
   const log = createLog({ level: config.logLevel })
   for (const warning of warnings) log.warn(warning)
   const gateway = await startGateway({
@@ -62,5 +65,5 @@ async function run(link: SupervisorLink): Promise<void> {
   link.serve({ ...gateway, reload: () => gateway.reload({ kind: 'signal' }) })
 }
 
-if (process.send === undefined) end(2, 'Cannot run a gateway process by itself: start src/main.ts')
+if (process.send === undefined) end(2, 'Cannot run a gateway process by itself: start `sekisho serve`')
 await run(new SupervisorLink(process, end)).catch((error: unknown) => end(1, error))

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { GatewayError } from '../base/errors.ts'
+import { moduleUrl } from '../base/module-url.ts'
 import { type FoundCrl, type LookMessage, type LookOrder, type LookReport, placeName } from './crl-messages.ts'
 
 /** What is done with what a look finds. The thread waits for each; a fault ends it. */
@@ -24,7 +25,7 @@ const heapMaxMib = 256
 export async function runLook(order: LookOrder, takers: LookTakers, signal: AbortSignal): Promise<LookReport> {
   signal.throwIfAborted()
   const ending = Promise.withResolvers<LookReport>()
-  const thread = new Worker(new URL('./crl-thread.ts', import.meta.url), {
+  const thread = new Worker(moduleUrl('./crl-thread', import.meta.url), {
     workerData: order,
     name: `crl ${order.issuer.name}`,
     resourceLimits: { maxOldGenerationSizeMb: heapMaxMib },

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
-import { join } from 'node:path'
 import type { Command } from 'commander'
+import { programFile } from '../base/module-url.ts'
 import type { CommandTools } from './run-command.ts'
 
 /** What a running gateway obeys. */
 const gatewaySignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const
 
-/** `serve` and `demo`: the gateway itself, which has an entry of its own (`src/main.ts`). */
+/** `serve` and `demo`: the gateway itself, which has an entry of its own (`main.ts`). */
 export function addGatewayCommands(program: Command, tools: CommandTools): void {
   program
     .command('serve')
@@ -26,7 +26,7 @@ export function addGatewayCommands(program: Command, tools: CommandTools): void 
  * that gets the signals and gives the exit code.
  */
 async function runGateway(args: readonly string[], { context, setExitCode }: CommandTools): Promise<void> {
-  const argv = ['--disable-warning=ExperimentalWarning', join(context.root, 'src', 'main.ts'), ...args]
+  const argv = ['--disable-warning=ExperimentalWarning', programFile(context.root, 'main'), ...args]
   if (typeof process.execve === 'function' && process.platform !== 'win32') {
     process.execve(process.execPath, [process.execPath, ...argv], definedOnly(context.env))
   }

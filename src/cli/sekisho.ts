@@ -1,4 +1,5 @@
-import { fileURLToPath } from 'node:url'
+import { dirname } from 'node:path'
+import { startedFile } from '../base/started-file.ts'
 import { askSecret } from './ask-secret.ts'
 import { runCommand } from './run-command.ts'
 
@@ -11,7 +12,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 /** Entry of the command line: argv, environment, standard streams and the exit code; `run-command.ts` does the rest. */
 process.exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,
-  root: fileURLToPath(new URL('../../', import.meta.url)),
+  root: dirname(dirname(dirname(startedFile(process.argv[1], import.meta.filename)))),
   write: (text) => void process.stdout.write(text),
   writeError: (text) => void process.stderr.write(text),
   get input() {

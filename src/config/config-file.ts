@@ -9,6 +9,7 @@ import { publicationFile } from './publication-file.ts'
 import { crlFetchFile, crlsFile, ocspFile } from './revocation-sources-file.ts'
 import { routesFile } from './routes-file.ts'
 import { storeFile } from './store-file.ts'
+import { tracingFile } from './tracing-file.ts'
 import { upstreamsFile } from './upstreams-file.ts'
 
 const bilingual = (description: string) =>
@@ -220,6 +221,7 @@ export const configFile = z.strictObject({
     })
     .describe('Who did what, when and why; hash-chained.')
     .prefault({}),
+  tracing: tracingFile.prefault({}),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')

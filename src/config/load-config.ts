@@ -29,6 +29,7 @@ import { readPublication } from './read-publication.ts'
 import { readRoutes } from './read-routes.ts'
 import { readServerCertificates } from './read-server-certificates.ts'
 import { readStore } from './read-store.ts'
+import { readTracing } from './read-tracing.ts'
 import { readUpstreams } from './read-upstreams.ts'
 import { readYaml } from './read-yaml.ts'
 import { resolveValues } from './resolve-values.ts'
@@ -143,6 +144,7 @@ function checkSections(sections: Partial<ConfigFile>, context: PemContext): Gate
   const passwords = sections.passwords && readPasswords(sections.passwords, context)
   const portal = sections.portal && doors && readPortal(sections.portal, { doors, directory, problems })
   const notices = sections.notices && readNotices(sections.notices, directory, context)
+  const tracing = sections.tracing && readTracing(sections.tracing, context)
   const store = Object.hasOwn(sections, 'store') ? readStore(sections.store, context) : undefined
   if (
     !isComplete(sections) ||
@@ -154,7 +156,8 @@ function checkSections(sections: Partial<ConfigFile>, context: PemContext): Gate
     !routes ||
     !store ||
     !passwords ||
-    !notices
+    !notices ||
+    !tracing
   )
     return undefined
   const accessFile = sections.accessLog.file
@@ -173,6 +176,7 @@ function checkSections(sections: Partial<ConfigFile>, context: PemContext): Gate
     portal,
     notices,
     store,
+    tracing,
     stateFolder: resolve(context.folder, sections.stateFolder),
     accessLog: {
       ...sections.accessLog,

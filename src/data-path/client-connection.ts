@@ -16,7 +16,7 @@ import { type CutReason, type Denial, type DenialReason, timeReasons } from '../
 import type { DirectoryAnswer } from '../trust/directory-answer.ts'
 import type { ConnectionSubject, LiveConnection } from '../trust/live-connections.ts'
 import { type AdmissionPlace, addressGroup } from './admission-limits.ts'
-import { addressFamily } from './client-address.ts'
+import { isListed } from './client-address.ts'
 import type { ClientProtocol } from './client-protocol.ts'
 import type { Deadline } from './deadlines.ts'
 import type { Door } from './door.ts'
@@ -26,7 +26,9 @@ import { Http1Connection } from './http1-connection.ts'
 import { Http2Connection } from './http2-connection.ts'
 import { PermittedClient } from './permitted-client.ts'
 import type { HandshakeResult } from './ports.ts'
+import { issuerOf, loginIdOf } from './presented-certificate.ts'
 import type { Route } from './route-table.ts'
+import type { ConnectionTrace } from './trace-ports.ts'
 
 /**
  * Where a connection stands. `handshaking`: TLS is being set up. `judging`: the directory is being asked. `open`: judged, with a
@@ -43,6 +45,8 @@ export class ClientConnection implements LiveConnection, Deadline {
   readonly openedAtMs: number
   readonly clientAddress: string
   readonly socket: TLSSocket
+  /** Undefined where tracing is off. */
+  readonly trace: ConnectionTrace | undefined
   /** As the configuration is now. */
   door: Door
   subject: ConnectionSubject
@@ -94,13 +98,15 @@ export class ClientConnection implements LiveConnection, Deadline {
     this.clientAddress = options.clientAddress
     this.openedAtMs = door.clock.nowMs()
     this.#acceptedAtMs = door.clock.monotonicMs()
+    this.trace = door.tracing?.connection({ door: door.name, startedAtMs: this.#acceptedAtMs })
     this.deadlineMs = this.#acceptedAtMs + door.limits.handshakeTimeoutMs
     this.subject = { door: door.name, certificateKey: undefined, loginId: undefined, contractId: undefined }
     door.deadlines.add(this)
     door.metrics.connectionOpened(door.name)
     socket.once('secure', () => this.#secured())
     // After the handshake Node tells TLS errors of a socket without a tls.Server only here, and leaves the socket open.
-    const failed = (error: NodeJS.ErrnoException) => this.end(isDisconnection(error) ? 'client_closed' : 'tls_error')
+    const failed = ({ code }: NodeJS.ErrnoException) =>
+      this.end(code === 'ECONNRESET' || code === 'EPIPE' ? 'client_closed' : 'tls_error')
     socket.on('_tlsError', failed)
     socket.on('error', failed)
     socket.on('end', () => {
@@ -173,6 +179,7 @@ export class ClientConnection implements LiveConnection, Deadline {
       this.#judge(remembered)
       return
     }
+    this.trace?.lookUpBegan()
     door.directory.lookUp(question).then(
       (answer) => this.#judge(answer),
       () => this.#judge('unavailable'),
@@ -191,6 +198,7 @@ export class ClientConnection implements LiveConnection, Deadline {
     const { door } = this
     this.#stage = 'open'
     this.#verdict = verdict
+    this.trace?.judged(verdict.kind === 'permit' ? 'permitted' : verdict.reason)
     if (verdict.kind === 'permit') {
       this.#permitted = this.#permittedClient(verdict)
       this.#place.permitted()
@@ -221,18 +229,15 @@ export class ClientConnection implements LiveConnection, Deadline {
     return new PermittedClient(permit, door.services, {
       address: this.clientAddress,
       certificateDer: this.#der,
-      trustedForwarder: this.#isForwarder(door),
+      trustedForwarder: isListed(door.trustedForwarders, this.clientAddress),
     })
-  }
-
-  #isForwarder({ trustedForwarders }: Door): boolean {
-    return trustedForwarders?.check(this.clientAddress, addressFamily(this.clientAddress)) ?? false
   }
 
   /** Counts and audits a refusal (R25), whether of the connection or of a later request on it. */
   recordRefusal(denial: Denial, requestId: string): void {
     const { door } = this
     door.metrics.verdict(door.name, denial.reason)
+    door.metrics.denied(denial.reason, issuerOf(this.#presented))
     door.audit.refused({
       requestId,
       door: door.name,
@@ -280,7 +285,8 @@ export class ClientConnection implements LiveConnection, Deadline {
     if (this.#stage === 'handshaking' || this.#stage === 'ended') return false
     if (this.#cutIf(this.#certificateFault(door))) return true
     if (this.#verdict?.kind !== 'permit') return false
-    const isSame = former.services === door.services && this.#isForwarder(former) === this.#isForwarder(door)
+    const forwards = ({ trustedForwarders }: Door) => isListed(trustedForwarders, this.clientAddress)
+    const isSame = former.services === door.services && forwards(former) === forwards(door)
     if (!isSame || this.#permitted?.permit !== this.#verdict) this.#permitted = this.#permittedClient(this.#verdict)
     return false
   }
@@ -388,13 +394,6 @@ export class ClientConnection implements LiveConnection, Deadline {
   #handshakeEnded(result: HandshakeResult): void {
     const seconds = (this.door.clock.monotonicMs() - this.#acceptedAtMs) / 1_000
     this.door.metrics.handshakeEnded(this.door.name, result, seconds)
+    this.trace?.handshakeEnded(result, this.socket)
   }
-}
-
-function loginIdOf(presented: Presented): string | undefined {
-  return presented.kind === 'certificate' ? presented.opinion.loginId : undefined
-}
-
-function isDisconnection({ code }: NodeJS.ErrnoException): boolean {
-  return code === 'ECONNRESET' || code === 'EPIPE'
 }

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { addressFamily, plainAddress } from './client-address.ts'
+import { isListed, plainAddress } from './client-address.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { Door } from './door.ts'
 import type { DoorContexts } from './door-context.ts'
@@ -54,7 +54,7 @@ export class DoorListener {
     const door = this.#door
     door.clock.refresh()
     const address = plainAddress(raw.remoteAddress ?? '')
-    if (!door.proxyTrusted?.check(address, addressFamily(address))) {
+    if (!isListed(door.proxyTrusted, address)) {
       this.#enter(raw, address)
       return
     }

@@ -13,6 +13,7 @@ import type { ClientServices } from './permitted-client.ts'
 import type { AccessLog, AuditSink, DataPathMetrics, Pages } from './ports.ts'
 import type { CertificateReader } from './presented-certificate.ts'
 import type { RouteTable } from './route-table.ts'
+import type { Tracing } from './trace-ports.ts'
 import type { UpgradeCounts } from './upgrade-counts.ts'
 
 /** One door as one worker sees it: its rule on certificates and everything its connections share. */
@@ -58,6 +59,8 @@ export type Door = {
   readonly metrics: DataPathMetrics
   readonly accessLog: AccessLog | undefined
   readonly audit: AuditSink
+  /** Undefined where tracing is off. */
+  readonly tracing: Tracing | undefined
   readonly hsts: string | undefined
   /** Beginning of the request ids of the next connection. */
   readonly nextRequestIds: () => string

@@ -1,8 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import type { Batch } from './batch.ts'
+import type { ClientStream } from './client-stream.ts'
 import type { BodyLimits } from './http1/body-reader.ts'
 import type { HeadLimits } from './http1/head-fault.ts'
+import type { PermittedClient } from './permitted-client.ts'
 import type { DataPathMetrics } from './ports.ts'
+import type { ForwardRequest } from './request-headers.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 
 /** Bounds of a route's exchanges. */
@@ -28,6 +31,15 @@ export type ExchangeContext = {
   readonly date: () => string
   readonly clock: Clock
   readonly metrics: DataPathMetrics
+}
+
+/** One request, and who asks. */
+export type ExchangeOptions = {
+  readonly request: ForwardRequest
+  readonly requestId: string
+  readonly permitted: PermittedClient
+  readonly client: ClientStream
+  readonly context: ExchangeContext
 }
 
 /**

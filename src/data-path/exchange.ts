@@ -1,12 +1,13 @@
 import type { FaultCode } from '../base/errors.ts'
 import type { ClientStream } from './client-stream.ts'
-import type { ExchangeContext, ExchangeLimits, ExchangePhase } from './exchange-context.ts'
+import type { ExchangeContext, ExchangeLimits, ExchangeOptions, ExchangePhase } from './exchange-context.ts'
 import type { BodySink } from './http1/body-reader.ts'
 import type { FieldList } from './http1/field-list.ts'
 import type { HeadLimits } from './http1/head-fault.ts'
 import type { ResponseHead } from './http1/response-head.ts'
 import { endToEndTrailers } from './http1/trailer-fields.ts'
 import type { LoginGate } from './login-gate.ts'
+import { loginResultOf } from './login-result.ts'
 import type { PermittedClient } from './permitted-client.ts'
 import type { ForwardRequest } from './request-headers.ts'
 import { clientResponseFields, statedLength } from './response-headers.ts'
@@ -48,13 +49,7 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
   #sentAtMs = 0
   #attempts = 0
 
-  constructor(options: {
-    request: ForwardRequest
-    requestId: string
-    permitted: PermittedClient
-    client: ClientStream
-    context: ExchangeContext
-  }) {
+  constructor(options: ExchangeOptions) {
     this.request = options.request
     this.requestId = options.requestId
     this.context = options.context
@@ -258,6 +253,10 @@ export class Exchange implements UpstreamWaiter, BodySink, AnswerOwner {
 
   answerEnded(trailers: FieldList): void {
     this.#client.endBody(endToEndTrailers(trailers, this.#answer.head?.connectionNominated ?? []))
+  }
+
+  get loginResult() {
+    return this.#answer.head && loginResultOf(this.#answer.head)
   }
 
   /** The client has taken what was written. */

@@ -150,7 +150,8 @@ export class Http1Connection implements ClientProtocol, ClientStream {
   #exchangeOn(route: Route, head: RequestHead): void {
     // A route without WebSocket ignores the wish to switch (RFC 9110 7.8).
     const request = head.webSocket && !route.webSocket ? { ...head, webSocket: false } : head
-    const exchange = openExchange(this.#connection, { route, request, requestId: this.#requestId, client: this })
+    const started = { requestId: this.#requestId, startedAtMs: this.#startedAtMs }
+    const exchange = openExchange(this.#connection, { ...started, route, request, client: this })
     this.#exchange = exchange
     const first = exchange.gate ?? exchange
     if (head.framing.kind === 'none') {
@@ -354,6 +355,7 @@ export class Http1Connection implements ClientProtocol, ClientStream {
         method: head?.method ?? '',
         host: head?.host ?? '',
         target: head?.target ?? '',
+        fields: head?.fields ?? [],
         upstreamMs: undefined,
         route: outcome === 'own' ? 'own' : 'refused',
       })

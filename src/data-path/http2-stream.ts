@@ -106,7 +106,8 @@ export class Http2Stream implements ClientStream, Deadline {
       return
     }
     const { connection } = this.#http2
-    const exchange = openExchange(connection, { route, request, requestId: this.#requestId, client: this })
+    const started = { requestId: this.#requestId, startedAtMs: this.#startedAtMs }
+    const exchange = openExchange(connection, { ...started, route, request, client: this })
     this.#exchange = exchange
     const first = exchange.gate ?? exchange
     if (this.#body !== undefined) this.#body.sink = first
@@ -309,6 +310,7 @@ export class Http2Stream implements ClientStream, Deadline {
         method: this.#request?.method ?? '',
         host: this.#request?.host ?? '',
         target: this.#request?.target ?? '',
+        fields: this.#request?.fields ?? [],
         status,
         bodyBytes,
         startedAtMs: this.#startedAtMs,

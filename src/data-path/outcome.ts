@@ -1,5 +1,8 @@
 import type { ClientConnection } from './client-connection.ts'
 import type { Exchange } from './exchange.ts'
+import type { FieldList } from './http1/field-list.ts'
+import type { AccessRecord } from './ports.ts'
+import { traceRequest } from './traced-exchange.ts'
 
 /** How a request ended, as counted and logged. */
 export type Outcome = {
@@ -16,12 +19,18 @@ export type Outcome = {
   readonly route: string
   /** `answered`, `own`, a denial reason, a fault code, or why the connection ended. */
   readonly outcome: string
+  /** Of the request, for the trace context in them. */
+  readonly fields: FieldList
 }
+
+type Logged = Omit<Outcome, 'fields' | 'route'> & Pick<AccessRecord, 'loginResult' | 'traceId'>
 
 /** The one place where a request is counted and logged, each exactly once. */
 export function recordOutcome(connection: ClientConnection, outcome: Outcome): void {
   const durationMs = count(connection, outcome.route, outcome.status, outcome.startedAtMs)
-  log(connection, outcome, durationMs)
+  const trace = connection.trace && traceRequest(connection, outcome)
+  trace?.ended({ ...outcome, failed: outcome.status >= 500, loginResult: undefined })
+  log(connection, { ...outcome, loginResult: undefined, traceId: trace?.traceId }, durationMs)
 }
 
 /** Returns the duration. Unit: milliseconds. */
@@ -31,7 +40,7 @@ function count({ door }: ClientConnection, route: string, status: number, starte
   return durationMs
 }
 
-function log(connection: ClientConnection, outcome: Outcome, durationMs: number): void {
+function log(connection: ClientConnection, outcome: Logged, durationMs: number): void {
   const { door, subject, verdict } = connection
   // A refused certificate may say anything: what it says is logged with its refusal only, not with what an open route answered.
   const identified = verdict?.kind !== 'denial' || outcome.outcome === verdict.reason
@@ -49,6 +58,8 @@ function log(connection: ClientConnection, outcome: Outcome, durationMs: number)
     loginId: identified ? subject.loginId : undefined,
     certificateSerial: identified ? connection.presentedSerial : undefined,
     outcome: outcome.outcome,
+    loginResult: outcome.loginResult,
+    traceId: outcome.traceId,
   })
 }
 
@@ -67,14 +78,19 @@ export function recordExchange(connection: ClientConnection, exchange: Exchange,
   const status = ended.status ?? exchange.status
   const { route } = exchange.context
   const durationMs = count(connection, route, status, ended.startedAtMs)
+  const { loginResult } = exchange
+  if (loginResult !== undefined) door.metrics.appLogin(door.name, loginResult)
+  const failed = status >= 500 || (exchange.fault !== undefined && status < 400)
+  request.trace?.ended({ status, outcome, failed, loginResult })
   if (door.accessLog !== undefined) {
     const { method, host, target } = request
     const bodyBytes = ended.bodyBytes ?? exchange.bodyBytes
     const { upstreamMs } = exchange
+    const said = { loginResult, traceId: request.trace?.traceId }
     const { startedAtMs } = ended
     log(
       connection,
-      { requestId, method, host, target, status, bodyBytes, startedAtMs, upstreamMs, route, outcome },
+      { ...said, requestId, method, host, target, status, bodyBytes, startedAtMs, upstreamMs, outcome },
       durationMs,
     )
   }

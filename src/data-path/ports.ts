@@ -9,6 +9,9 @@ export type HandshakeResult = 'completed' | 'failed' | 'timeout' | 'refused_limi
 /** What ALPN agreed on (RFC 7301); a client without ALPN speaks `http/1.1`. */
 export type ConnectionProtocol = 'http/1.1' | 'h2'
 
+/** What the application says became of a login; `unknown`: nothing that can be counted. */
+export type LoginResult = 'accepted' | 'refused' | 'locked' | 'unknown'
+
 /** Counters of one worker. Every call is a few memory writes: no allocation, no I/O. */
 export type DataPathMetrics = {
   connectionOpened(door: string): void
@@ -18,6 +21,10 @@ export type DataPathMetrics = {
   sessionResumed(door: string): void
   /** One verdict of `admit()` or of a later judgement. */
   verdict(door: string, verdict: 'permitted' | DenialReason): void
+  /** A refusal, counted by whose certificate it was; undefined: none, or one that no configured CA issued. */
+  denied(reason: DenialReason, issuer: string | undefined): void
+  /** The application said what became of a login. */
+  appLogin(door: string, result: LoginResult): void
   /** A request ended with this status (0: the client went away before a status was sent). */
   requestEnded(route: string, status: number, seconds: number): void
   /** Time from sending the request upstream to the head of the response. */
@@ -63,6 +70,10 @@ export type AccessRecord = {
   readonly loginId: string | undefined
   readonly certificateSerial: string | undefined
   readonly outcome: string
+  /** The application's claim; undefined: it made none. */
+  readonly loginResult: LoginResult | undefined
+  /** Undefined where tracing is off. */
+  readonly traceId: string | undefined
 }
 
 export type AccessLog = { write(record: AccessRecord): void }

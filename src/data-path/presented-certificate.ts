@@ -14,6 +14,16 @@ type OpensslConnection = { verifyError(): (Error & { code?: string }) | null }
 /** What a client presented, with the certificate's own bytes. */
 export type PresentedBytes = { readonly presented: Presented; readonly der: Buffer | undefined }
 
+/** The login ID that a certificate names, if it names one. */
+export function loginIdOf(presented: Presented): string | undefined {
+  return presented.kind === 'certificate' ? presented.opinion.loginId : undefined
+}
+
+/** Name of the configured CA that issued what was presented; undefined: no certificate, or one of nobody configured. */
+export function issuerOf(presented: Presented | undefined): string | undefined {
+  return presented?.kind === 'certificate' ? presented.opinion.issuer?.name : undefined
+}
+
 /**
  * Reads what clients presented. Opinions on certificates of configured issuers are remembered by the full DER, most recently
  * used last, so a returning user costs no signature check; strangers' certificates are not remembered.

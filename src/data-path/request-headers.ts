@@ -1,6 +1,7 @@
 import type { BodyFraming } from './http1/body-framing.ts'
 import { type FieldClass, fieldClass } from './http1/field-class.ts'
 import type { FieldList } from './http1/field-list.ts'
+import type { RequestTrace } from './trace-ports.ts'
 
 /** A request as the gateway understood it, whatever version of HTTP brought it. */
 export type ForwardRequest = {
@@ -18,6 +19,8 @@ export type ForwardRequest = {
   readonly webSocket: boolean
   /** Lower-case names the client's Connection field nominated: they end here (RFC 9110 7.6.1). */
   readonly connectionNominated: readonly string[]
+  /** Left out where tracing is off. */
+  readonly trace?: RequestTrace
 }
 
 /** What the gateway adds, ready-made as header lines with CRLF. */

@@ -8,7 +8,7 @@ import type { BankPerson } from './bank-person.ts'
 import { tickerScript } from './bank-scripts.ts'
 import type { BankSession, BankSessions } from './bank-sessions.ts'
 import { type BankPlace, fill } from './bank-shell.ts'
-import type { SignIn } from './bank-sign-in.ts'
+import type { SignIn, SignInResult } from './bank-sign-in.ts'
 import { bankPageHeaders } from './bank-style.ts'
 import { bankTexts } from './bank-texts.ts'
 import { tickerPath } from './bank-ticker.ts'
@@ -105,6 +105,7 @@ async function checkPassword(
   const { loginMethod } = caller
   const texts = bankTexts[language]
   const result = await desk.signIn.check({ loginId, loginMethod, password })
+  visit.response.setHeader('Sekisho-Login-Result', loginResult(result, loginMethod))
   if (result.kind === 'wait') {
     visit.response.setHeader('Retry-After', result.seconds)
     const wrong = fill(texts.wait, { seconds: result.seconds })
@@ -118,6 +119,12 @@ async function checkPassword(
     const wrong = loginMethod === 'password' ? [texts.wrongPassword, texts.wrongPasswordHint] : [texts.wrongPassword]
     sendPage(visit, loginPage(desk.place, { language, caller, wrong: wrong.join(' ') }), { status: 403 })
   }
+}
+
+/** What the gateway counts: it sees logins pass, and not what becomes of them. */
+function loginResult(result: SignInResult, loginMethod: BankPerson['loginMethod']): 'accepted' | 'refused' | 'locked' {
+  if (result.kind === 'wait') return 'locked'
+  return result.kind === 'accepted' && result.person.loginMethod === loginMethod ? 'accepted' : 'refused'
 }
 
 function beginSession(visit: BankVisit, { desk, loginId }: { desk: BankDesk; loginId: string }): void {

@@ -67,6 +67,8 @@ export function formatAccessLine(
     loginId: record.loginId,
     certificateSerial: record.certificateSerial,
     outcome: record.outcome,
+    loginResult: record.loginResult,
+    traceId: record.traceId,
   })
 }
 

@@ -1,4 +1,6 @@
 import type { MetricSheet } from '../base/metric-sheet.ts'
+import { backgroundMetricRows } from './background-metric-rows.ts'
+import { type BackgroundMetrics, createBackgroundMetrics } from './background-metrics.ts'
 import { createMailMetrics, type MailMetrics } from './mail-metrics.ts'
 import {
   durationBuckets,
@@ -14,6 +16,7 @@ import { createOutsideMetrics, type OutsideMetrics } from './outside-metrics.ts'
 
 /** What only the control thread knows. Unknown names count in `sekisho_metrics_lost_total` and never throw. */
 export type ControlMetrics = TrustMetrics &
+  BackgroundMetrics &
   OutsideMetrics &
   MailMetrics & {
     revocationEntries(issuer: string, entries: number): void
@@ -80,6 +83,7 @@ export function createControlMetrics(first: MetricSheet): ControlMetrics & { use
     ...trust,
     ...createOutsideMetrics({ find, set, add }),
     ...createMailMetrics({ find, set, add }),
+    ...createBackgroundMetrics({ find, set }),
     revocationEntries: (issuer, entries) => set(find('sekisho_revocation_entries', issuer), entries),
     revocationDataAge: (seconds) => set(find('sekisho_revocation_data_age_seconds'), seconds),
     revocationsApplied: (count) => add(find('sekisho_revocations_applied_total'), count),
@@ -130,7 +134,9 @@ function createTrustMetrics({ find, set, add, observe }: SheetWriter): TrustMetr
   }
 }
 
-const startingUnknown = new Set(outsideMetricRows.filter((row) => row.startsUnknown).map(({ name }) => name))
+const startingUnknown = new Set(
+  [...outsideMetricRows, ...backgroundMetricRows].filter((row) => row.startsUnknown).map(({ name }) => name),
+)
 
 /** Series that were there before have their numbers already. */
 function markUnknown(sheet: MetricSheet, before: ReadonlySet<string>): void {

@@ -1,6 +1,6 @@
 import { faults } from '../base/errors.ts'
 import type { CrlLookResult, OcspCheckResult } from '../ca-sources/ports.ts'
-import type { ConnectionProtocol, HandshakeResult } from '../data-path/ports.ts'
+import type { ConnectionProtocol, HandshakeResult, LoginResult } from '../data-path/ports.ts'
 import type { OcspAnswerKind } from '../publication/ports.ts'
 import { denialReasons } from '../trust/denial.ts'
 
@@ -13,6 +13,12 @@ export const handshakeResults = [
 ] as const satisfies readonly HandshakeResult[]
 /** Values of the label `verdict`. */
 export const verdicts = ['permitted', ...denialReasons] as const
+/** Value of the label `issuer` of a denial where no configured CA issued what was presented. */
+export const noIssuer = 'none'
+/** Values of the label `week`: expires within 7 days, within the 7 after those, and so on. */
+export const expiryWeeks = Array.from({ length: 13 }, (_, week) => String(week))
+/** Values of the label `result` of what the application says of logins. */
+export const loginResults = ['accepted', 'refused', 'locked', 'unknown'] as const satisfies readonly LoginResult[]
 /** `none`: the client went away before a status was sent. */
 export const statusClasses = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
 /** Values of the label `direction`, as the gateway sees it. */

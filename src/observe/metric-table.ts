@@ -1,5 +1,6 @@
 import { layOutMetrics, type MetricLayout, type MetricType } from '../base/metric-sheet.ts'
-import { cutReasons } from '../trust/denial.ts'
+import { cutReasons, denialReasons } from '../trust/denial.ts'
+import { backgroundMetricRows } from './background-metric-rows.ts'
 import { mailMetricRows } from './mail-metric-rows.ts'
 import {
   delayStatistics,
@@ -8,6 +9,8 @@ import {
   faultCodes,
   handshakeResults,
   httpVersions,
+  loginResults,
+  noIssuer,
   reloadResults,
   statusClasses,
   targetStates,
@@ -125,6 +128,20 @@ export const metricTable: readonly MetricRow[] = [
     series: (names) => product(names.doors, verdicts),
   },
   {
+    name: 'sekisho_denials_total',
+    type: 'counter',
+    help: 'Refusals by reason and by the configured CA whose certificate it was; none where there was none of ours',
+    labels: ['reason', 'issuer'],
+    series: (names) => product(denialReasons, [...names.issuers, noIssuer]),
+  },
+  {
+    name: 'sekisho_app_logins_total',
+    type: 'counter',
+    help: 'Logins by what the application said of them in its answer; unknown: it said something else, or said it twice',
+    labels: ['door', 'result'],
+    series: (names) => product(names.doors, loginResults),
+  },
+  {
     name: 'sekisho_cuts_total',
     type: 'counter',
     help: 'Live connections cut, by reason',
@@ -235,6 +252,7 @@ export const metricTable: readonly MetricRow[] = [
   ...trustMetricRows,
   ...outsideMetricRows,
   ...mailMetricRows,
+  ...backgroundMetricRows,
   {
     name: 'sekisho_certificate_days_left',
     type: 'gauge',

@@ -41,21 +41,29 @@ export type AuditVerification = {
  * Cutting off whole records at the end cannot be seen in the chain; that is what the head file, or a head kept
  * elsewhere, is for. Throws the file system's error when the log cannot be read.
  *
- * @param expectedHead a head noted earlier: the log must hold that record, unchanged
+ * @param options.expectedHead a head noted earlier: the log must hold that record, unchanged
+ * @param options.betweenSlices awaited after each 64 KiB, so that whoever reads beside other work may rest; if it rejects, so does this
  */
 export async function verifyAuditFile(
   file: string,
-  options: { readonly expectedHead?: ChainLink } = {},
+  options: { readonly expectedHead?: ChainLink; readonly betweenSlices?: () => Promise<void> } = {},
 ): Promise<AuditVerification> {
   // Read before the log, so that a log being written is never behind its head.
   const head = await readHead(file)
   const scan = new ChainScan([head, options.expectedHead])
-  const tornTailBytes = await readLines(file, (line) => scan.take(line))
+  const tornTailBytes = await readLines(file, { take: (line) => scan.take(line), pause: options.betweenSlices })
   return conclude(file, { scan, head, expectedHead: options.expectedHead, tornTailBytes })
 }
 
-/** Hands each line (without its newline; over-long ones cut) to `take`; returns the bytes after the last newline. */
-async function readLines(file: string, take: (line: Buffer) => void): Promise<number> {
+type LineReader = {
+  /** Gets each line without its newline; over-long ones cut. */
+  readonly take: (line: Buffer) => void
+  /** After each chunk that was read. */
+  readonly pause: (() => Promise<void>) | undefined
+}
+
+/** Hands over each line; returns the bytes after the last newline. */
+async function readLines(file: string, { take, pause }: LineReader): Promise<number> {
   let rest: Buffer[] = []
   let restBytes = 0
   const keep = (part: Buffer) => {
@@ -73,6 +81,7 @@ async function readLines(file: string, take: (line: Buffer) => void): Promise<nu
       start = end + 1
     }
     keep(chunk.subarray(start))
+    await pause?.()
   }
   return restBytes
 }

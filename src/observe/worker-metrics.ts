@@ -3,7 +3,7 @@ import type { MetricLayout } from '../base/metric-sheet.ts'
 import type { ConnectionProtocol, DataPathMetrics, HandshakeResult } from '../data-path/ports.ts'
 import type { CutReason } from '../trust/denial.ts'
 import { carrySeries } from './carry-series.ts'
-import { durationBuckets, statusClassIndex, targetStates } from './metric-labels.ts'
+import { durationBuckets, noIssuer, statusClassIndex, targetStates } from './metric-labels.ts'
 import { findWorkerSlots, type WorkerSlots } from './worker-slots.ts'
 
 /** How a data worker sees a target of an upstream. */
@@ -51,6 +51,8 @@ export function createWorkerMetrics(layout: MetricLayout, buffer: SharedArrayBuf
     },
     sessionResumed: (door) => add(slots.doors.get(door)?.resumed, 1),
     verdict: (door, verdict) => add(slots.doors.get(door)?.verdicts.get(verdict), 1),
+    denied: (reason, issuer = noIssuer) => add(slots.denials.get(reason)?.get(issuer), 1),
+    appLogin: (door, result) => add(slots.doors.get(door)?.appLogins.get(result), 1),
     requestEnded(route, status, seconds) {
       const found = slots.routes.get(route)
       add(found?.classes[statusClassIndex(status)], 1)

@@ -14,6 +14,8 @@ export type DoorSlots = {
   readonly results: ReadonlyMap<string, number>
   readonly verdicts: ReadonlyMap<string, number>
   readonly cuts: ReadonlyMap<string, number>
+  /** By what the application said of a login. */
+  readonly appLogins: ReadonlyMap<string, number>
   /** By what ALPN agreed on. */
   readonly protocols: Readonly<Record<keyof typeof httpVersions, number>>
 }
@@ -44,6 +46,8 @@ export type WorkerSlots = {
   readonly doors: ReadonlyMap<string, DoorSlots>
   readonly routes: ReadonlyMap<string, RouteSlots>
   readonly upstreams: ReadonlyMap<string, UpstreamSlots>
+  /** By reason, then by issuer. */
+  readonly denials: ReadonlyMap<string, ReadonlyMap<string, number>>
   readonly faults: ReadonlyMap<string, number>
   readonly accessDropped: number
   readonly delayP99: number
@@ -63,6 +67,9 @@ export function findWorkerSlots(layout: MetricLayout, buffer: SharedArrayBuffer)
     routes: mapSeries(layout, 'sekisho_request_duration_seconds', (route) => findRouteSlots(slot, route)),
     upstreams: mapSeries(layout, 'sekisho_upstream_response_seconds', (upstream) =>
       findUpstreamSlots(layout, slot, upstream),
+    ),
+    denials: mapSeries(layout, 'sekisho_denials_total', (reason) =>
+      findSecondLabels(layout, ['sekisho_denials_total', reason], slot),
     ),
     faults: mapSeries(layout, 'sekisho_faults_total', (code) => slot('sekisho_faults_total', code)),
     accessDropped: slot('sekisho_access_log_dropped_total'),
@@ -112,6 +119,7 @@ function findDoorSlots(layout: MetricLayout, slot: SlotFinder, door: string): Do
     results: findSecondLabels(layout, ['sekisho_handshakes_total', door], slot),
     verdicts: findSecondLabels(layout, ['sekisho_verdicts_total', door], slot),
     cuts: findSecondLabels(layout, ['sekisho_cuts_total', door], slot),
+    appLogins: findSecondLabels(layout, ['sekisho_app_logins_total', door], slot),
     protocols: { 'http/1.1': version('http/1.1'), h2: version('h2') },
   }
 }

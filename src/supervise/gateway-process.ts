@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { basename, join } from 'node:path'
+import { programFile } from '../base/module-url.ts'
 import { listenTo, post } from './channel.ts'
 import type { ListeningSockets } from './listening-sockets.ts'
 import type { AuditMessage, GatewayMessage, SupervisorMessage } from './process-messages.ts'
@@ -27,9 +28,6 @@ export type GatewayProcessOptions = GatewayCommand & {
 }
 
 type MessageOf<Type> = Extract<GatewayMessage, { type: Type }>
-
-/** The file that a gateway process runs, below the root. */
-export const gatewayEntry = join('src', 'run-gateway.ts')
 
 /** Last argument of a gateway process that is to start beside another one. */
 export const besideArgument = '--beside'
@@ -74,7 +72,7 @@ export class GatewayProcess {
 
   constructor(options: GatewayProcessOptions) {
     const beside = options.beside ? [besideArgument] : []
-    this.channel = fork(join(options.root, gatewayEntry), [...options.arguments, ...beside], {
+    this.channel = fork(programFile(options.root, 'run-gateway'), [...options.arguments, ...beside], {
       env: options.env,
       execArgv: [...new Set([...startFlags(options.root, options.resumption), ...options.nodeFlags])],
       // Structured clone keeps what JSON would change: records pass through as they are.
@@ -108,6 +106,12 @@ export class GatewayProcess {
     const id = ++this.#questions
     this.tell({ type: 'question', id, question })
     return (await this.hear(['answer'], { withinMs: answerMaxMs, accept: (answer) => answer.id === id }))?.parts ?? []
+  }
+
+  /** Whether its event loop turns. */
+  async answers(withinMs: number): Promise<boolean> {
+    this.tell({ type: 'ping' })
+    return (await this.hear(['pong'], { withinMs })) !== undefined
   }
 
   /** The next message of one of these types; undefined if the process ends or the time passes first. Unit: milliseconds. */

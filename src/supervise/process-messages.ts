@@ -23,6 +23,10 @@ export type GatewayMessage =
   | { readonly type: 'ask_retiring'; readonly id: number; readonly question: unknown }
   /** Answers `question`. */
   | { readonly type: 'answer'; readonly id: number; readonly parts: readonly unknown[] }
+  /** What became of `reload`: `applied`, `unchanged` or `refused`. */
+  | { readonly type: 'reloaded'; readonly result: string }
+  /** Answers `ping`: its event loop turns. */
+  | { readonly type: 'pong' }
   /** Every connection has ended, or `drainTimeoutMs` have passed. */
   | { readonly type: 'drained' }
   /** The last message: it has put everything in order, and ends. */
@@ -59,7 +63,10 @@ export type SupervisorMessage =
   | { readonly type: 'question'; readonly id: number; readonly question: unknown }
   /** What all processes that are draining said, put together. */
   | { readonly type: 'retiring_answered'; readonly id: number; readonly parts: readonly unknown[] }
+  /** Read the configuration again; answered by `reloaded`, unless another process is about to take over. */
   | { readonly type: 'reload' }
+  /** Answered by `pong`. */
+  | { readonly type: 'ping' }
   /** Accept no more, let requests in progress end, say `drained`, and wait for `stop`. `successor`: another one accepts. */
   | { readonly type: 'drain'; readonly successor: boolean }
   | { readonly type: 'stop' }

@@ -13,7 +13,7 @@ export type SupervisedGateway = {
   takeAudit(records: readonly unknown[], dropped: number): void
   /** Answers a question of this process's successor. */
   answer(question: unknown): Promise<readonly unknown[]>
-  reload?(): Promise<unknown>
+  reload?(): Promise<{ readonly result: string }>
   drain(options: { successor: boolean }): Promise<void>
   stop(): Promise<void>
 }
@@ -103,7 +103,13 @@ export class SupervisorLink {
         this.#questions.delete(message.id)
         return
       case 'reload':
-        gateway?.reload?.().catch(() => {})
+        gateway?.reload?.().then(
+          ({ result }) => this.#tell({ type: 'reloaded', result }),
+          () => this.#tell({ type: 'reloaded', result: 'refused' }),
+        )
+        return
+      case 'ping':
+        this.#tell({ type: 'pong' })
         return
       case 'drain':
         gateway?.drain({ successor: message.successor }).then(

@@ -4,12 +4,15 @@ import { GatewayError } from '../base/errors.ts'
 import { AuditOutlet } from './audit-outlet.ts'
 import { type GatewayCommand, GatewayProcess } from './gateway-process.ts'
 import type { ListeningSockets } from './listening-sockets.ts'
+import { noServiceKeeper, type ServiceKeeper } from './service-keeper.ts'
 
 export type SupervisorOptions = {
   readonly command: GatewayCommand
   readonly sockets: ListeningSockets
   readonly clock: Clock
   readonly log: SupervisorLog
+  /** Default: nobody. */
+  readonly serviceManager?: ServiceKeeper
   /** Called once, when the first gateway process holds the state folder and before it opens its doors. */
   readonly beforeDoors?: () => Promise<void>
 }
@@ -25,6 +28,8 @@ export type SupervisorLog = {
 const prepareMaxMs = 300_000
 /** Longest time from then until its doors are open, and for letting go of what one process only may hold. */
 const handOverMaxMs = 30_000
+/** Longest time the service manager is told that a reload goes on. Unit: milliseconds. */
+const reloadMaxMs = 30_000
 /** Pause before a crashed gateway process is started again; doubles with each crash in a row. Unit: milliseconds. */
 const restartPauseMs = 500
 const restartPauseMaxMs = 30_000
@@ -41,6 +46,7 @@ const settledMs = 60_000
  */
 export class Supervisor {
   readonly #options: SupervisorOptions
+  readonly #manager: ServiceKeeper
   readonly #audit = new AuditOutlet<unknown>()
   readonly #retiring = new Set<GatewayProcess>()
   #current: GatewayProcess | undefined
@@ -57,6 +63,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
+    this.#manager = options.serviceManager ?? noServiceKeeper
   }
 
   /**
@@ -64,12 +71,14 @@ export class Supervisor {
    * cannot be opened: with StartFailure when the gateway process has said why.
    */
   async start(): Promise<boolean> {
+    this.#manager.status('Starting a gateway process')
     try {
       const first = await this.#launch(false)
       if (first === undefined) throw new StartFailure()
       this.#refuseUnclaimed()
       await this.#options.beforeDoors?.()
       if (!(await this.#open(first))) throw new StartFailure()
+      this.#sayReady()
       return true
     } catch (error) {
       if (this.#ending) return false
@@ -83,6 +92,12 @@ export class Supervisor {
   reload(): void {
     for (const process of [this.#current, ...this.#retiring]) process?.tell({ type: 'reload' })
     this.#reloadNext = this.#next !== undefined
+    if (this.#current !== undefined) void this.#followReload(this.#current)
+  }
+
+  /** Whether the gateway process answers. Where none is in charge, one is being started, or everything ends: that is not to hang. */
+  async isWell(withinMs: number): Promise<boolean> {
+    return (await this.#current?.answers(withinMs)) ?? true
   }
 
   /** Resolves when the new process is in charge, or has failed and the old one goes on. */
@@ -97,15 +112,18 @@ export class Supervisor {
       log.info('no rolling restart: the gateway process is being started anyway')
       return
     }
+    this.#manager.reloading('Rolling restart: a new gateway process is starting beside the old one')
     this.#rolling = this.#rollOn()
     await this.#rolling
     this.#rolling = undefined
+    this.#sayReady()
     if (this.#current === undefined) await this.#restartCrashed()
   }
 
   /** Nobody new is accepted; requests in progress may end, for as long as the configuration says. */
   async drain(): Promise<void> {
     this.#ending = true
+    this.#manager.stopping('Draining: requests in progress may end')
     this.#options.sockets.close()
     const current = this.#current
     await Promise.all([this.#next?.stop(), current?.drain({ successor: false })])
@@ -119,6 +137,7 @@ export class Supervisor {
   /** Ends everything at once. */
   async stop(): Promise<void> {
     this.#ending = true
+    this.#manager.stopping('Stopping')
     this.#options.sockets.close()
     await Promise.all([this.#next?.stop(), ...[...this.#retiring].map((process) => process.stop())])
     await this.#current?.stop()
@@ -257,6 +276,7 @@ export class Supervisor {
     this.#audit.hold()
     if (this.#ending) return
     this.#options.log.error('the gateway process ended', { gatewayPid: process.pid, how })
+    this.#manager.status(`The gateway process ended with ${how}: another one is being started`)
     // A rolling restart puts another one in its place.
     if (this.#rolling === undefined) void this.#restartCrashed()
   }
@@ -269,8 +289,24 @@ export class Supervisor {
       this.#crashes++
       if (this.#ending) return
       const process = await this.#launch(false)
-      if (process !== undefined && (await this.#open(process))) return
+      if (process !== undefined && (await this.#open(process))) {
+        this.#sayReady()
+        return
+      }
     }
+  }
+
+  async #followReload(process: GatewayProcess): Promise<void> {
+    this.#manager.reloading('Reading the configuration again')
+    const answer = await process.hear(['reloaded'], { withinMs: reloadMaxMs })
+    this.#sayReady(`the last reload by signal: ${answer?.result ?? 'no answer'}`)
+  }
+
+  #sayReady(remark?: string): void {
+    // A rolling restart says so at its end; who ends or restarts has said something else.
+    if (this.#rolling !== undefined || this.#ending || this.#current === undefined) return
+    const status = `Doors are open, gateway process ${this.#current.pid}`
+    this.#manager.ready(remark === undefined ? status : `${status}; ${remark}`)
   }
 
   /** Sockets that no door wants are a mistake of whoever configured the service manager: clients would wait there for ever. */

@@ -313,7 +313,9 @@ t.test('serve becomes the gateway: same arguments, its exit code', async (t) => 
   mkdirSync(join(clone, 'scripts'))
   mkdirSync(join(clone, 'src'))
   writeFileSync(join(clone, 'package.json'), '{"type":"module"}')
-  copyFileSync(join(root, 'scripts', 'sekisho.js'), join(clone, 'scripts', 'sekisho.js'))
+  for (const name of ['sekisho.js', 'suitable-node.js']) {
+    copyFileSync(join(root, 'scripts', name), join(clone, 'scripts', name))
+  }
   symlinkSync(join(root, 'node_modules'), join(clone, 'node_modules'))
   for (const name of [
     'base',

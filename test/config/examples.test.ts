@@ -36,7 +36,7 @@ function exampleFiles(): MemoryFiles {
       .put(`/etc/sekisho/${folder}/gateway.pem`, gateway.certificate)
       .put(`/etc/sekisho/${folder}/gateway.key`, gateway.key)
   }
-  return files
+  return files.put('/etc/sekisho/tracing/tracing.js', '', 0o644)
 }
 
 const files = exampleFiles()

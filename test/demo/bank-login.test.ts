@@ -204,3 +204,17 @@ t.test('what is no form, or too large for one, is refused on a connection that s
   t.equal(large.status, 400)
   t.not(large.headers.connection, 'close')
 })
+
+t.test('each answer to a password says what became of it; nothing else does', async (t) => {
+  const certificate = await fromCertificateDoor('user02')
+  const open = await fromPublicDoor()
+  const post = async (headers: Record<string, string>, form: Record<string, string>) =>
+    (await call({ method: 'POST', path: '/login', headers, form })).headers['sekisho-login-result']
+  t.equal(await post(certificate, { password }), 'accepted')
+  t.equal(await post(certificate, { password: 'wrong' }), 'refused')
+  t.equal(await post(open, { loginId: 'user02', password }), 'refused', 'right, but not the way in')
+  for (let i = 0; i < 5; i++) t.equal(await post(open, { loginId: 'nobody', password }), 'refused')
+  t.equal(await post(open, { loginId: 'nobody', password }), 'locked')
+  t.equal(await post(certificate, { password, loginId: 'user01' }), undefined, 'no password was looked at')
+  t.equal((await call({ headers: certificate })).headers['sekisho-login-result'], undefined)
+})

@@ -33,6 +33,8 @@ export type SupervisedOptions = Omit<GatewayFilesOptions, 'ports'> & {
   readonly moreSockets?: readonly number[]
   /** False: it binds its addresses itself. Default: they are passed to it, as systemd does, so that no two tests meet. */
   readonly passSockets?: boolean
+  /** Added to the environment of the supervisor. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 const root = resolve(import.meta.dirname, '../..')
@@ -46,7 +48,7 @@ export function startSupervised(options: SupervisedOptions): SupervisedGateway {
   const { text: _, ...files } = writeGatewayFiles({ ...options, ports })
   const passed = options.passSockets === false ? [] : [...handles.map(({ fd }) => fd), ...(options.moreSockets ?? [])]
   if (passed.length === 0) for (const handle of handles) handle.close()
-  const child = spawnServe(files.file, passed)
+  const child = spawnServe(files.file, passed, options.env)
   if (passed.length > 0) for (const handle of handles) handle.close()
   const output = collect(child)
   const ended = once(child, 'exit').then(([code, signal]) => (signal ?? code ?? 1) as number | NodeJS.Signals)
@@ -87,11 +89,12 @@ export async function superviseGateway(options: SupervisedOptions): Promise<Supe
 }
 
 /** `LISTEN_PID` must be the process's own: known in the process only. */
-function spawnServe(file: string, fds: readonly number[]): ChildProcess {
+function spawnServe(file: string, fds: readonly number[], env: SupervisedOptions['env']): ChildProcess {
   const command = [process.execPath, '--disable-warning=ExperimentalWarning', join(root, 'src', 'main.ts')]
   const script = fds.length === 0 ? 'exec "$@"' : `LISTEN_PID=$$ LISTEN_FDS=${fds.length} exec "$@"`
   return spawn('/bin/sh', ['-c', script, 'sh', ...command, 'serve', '--config', file], {
     stdio: ['ignore', 'pipe', 'pipe', ...fds],
+    env: { ...process.env, ...env },
   })
 }
 

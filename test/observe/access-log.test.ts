@@ -25,6 +25,8 @@ const record: AccessRecord = {
   loginId: 'user01',
   certificateSerial: '0a1b',
   outcome: 'completed',
+  loginResult: 'accepted',
+  traceId: '0af7651916cd43dd8448eb211c80319c',
 }
 
 function readLines(file: string): Record<string, unknown>[] {
@@ -41,11 +43,12 @@ t.test('a line holds the fields of the record, and no query string', async (t) =
   const file = join(t.testdir(), 'access.log')
   const log = createAccessLog({ file, clock })
   log.write(record)
-  log.write({ ...record, upstreamMs: undefined, loginId: undefined, certificateSerial: undefined, target: '/a' })
+  const nothing = { upstreamMs: undefined, loginId: undefined, certificateSerial: undefined }
+  log.write({ ...record, ...nothing, loginResult: undefined, traceId: undefined, target: '/a' })
   await log.close()
   const [first, second] = readLines(file)
   t.strictSame(first, { time: '2026-01-02T03:04:05.000Z', ...record, target: '/transfer', durationMs: 1.235 })
-  t.notOk('loginId' in (second ?? {}))
+  for (const name of ['loginId', 'loginResult', 'traceId']) t.notOk(name in (second ?? {}), name)
   t.equal(statSync(file).mode & 0o007, 0)
 })
 

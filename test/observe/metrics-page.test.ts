@@ -50,6 +50,9 @@ t.test('every series is there at 0 before anything happened', async (t) => {
     'sekisho_build_info',
     'sekisho_config_last_reload_successful',
     'sekisho_follower_state',
+    // NaN until they are known.
+    'sekisho_certificates_expiring',
+    'sekisho_audit_chain_intact',
   ])
   const risen = [...families.values()].flatMap((family) =>
     exceptions.has(family.name) ? [] : family.samples.filter((sample) => sample.value !== 0),
@@ -130,6 +133,8 @@ t.test('each call of a worker moves exactly its series', async (t) => {
   worker.handshakeEnded('retail', 'timeout', 10)
   worker.sessionResumed('retail')
   worker.verdict('retail', 'certificate_revoked')
+  worker.denied('certificate_revoked', 'demo-issuing-ca')
+  worker.denied('certificate_missing', undefined)
   worker.requestEnded('app', 204, 0.02)
   worker.requestEnded('app', 0, 3)
   worker.upstreamAnswered('app', 0.3)
@@ -180,6 +185,8 @@ t.test('each call of a worker moves exactly its series', async (t) => {
   page.control.unrecordedRevocations(-3)
   page.control.configReloaded('applied')
   page.control.configReloaded('refused')
+  page.control.certificatesExpiring([0, 6])
+  page.control.auditChainRead(true)
   const { body } = await page.render()
   const moved = [...parsePrometheus(body).values()]
     .flatMap((family) => family.samples)
@@ -188,11 +195,13 @@ t.test('each call of a worker moves exactly its series', async (t) => {
   t.strictSame(moved.sort(), [
     'sekisho_access_log_dropped_total{} 4',
     'sekisho_admin_requests_total{revocations,4xx} 1',
+    'sekisho_audit_chain_intact{} 1',
     'sekisho_audit_records_dropped_total{} 3',
     'sekisho_audit_records_total{} 1',
     'sekisho_bytes_total{retail,received} 100',
     'sekisho_bytes_total{retail,sent} 4000',
     'sekisho_certificate_days_left{server,retail-localhost} -1',
+    'sekisho_certificates_expiring{1} 6',
     'sekisho_config_loaded_timestamp_seconds{} 1700000000',
     'sekisho_config_reloads_total{applied} 1',
     'sekisho_config_reloads_total{refused} 1',
@@ -202,6 +211,8 @@ t.test('each call of a worker moves exactly its series', async (t) => {
     'sekisho_connections_total{retail} 2',
     'sekisho_connections_untracked{} 5',
     'sekisho_cuts_total{retail,certificate_revoked} 1',
+    'sekisho_denials_total{certificate_missing,none} 1',
+    'sekisho_denials_total{certificate_revoked,demo-issuing-ca} 1',
     'sekisho_event_loop_delay_seconds{worker-0,max} 0.5',
     'sekisho_event_loop_delay_seconds{worker-0,p99} 0.01',
     'sekisho_faults_total{head_malformed} 1',
@@ -256,6 +267,7 @@ t.test('names unknown at start never throw and are counted', async (t) => {
   const worker = page.controlThread
   worker.connectionOpened('nowhere')
   worker.bytesSent('nowhere', 500)
+  worker.denied('certificate_revoked', 'nobody')
   worker.requestEnded('nowhere', 200, 1)
   worker.upstreamAnswered('nowhere', 1)
   worker.upstreamConnections('nowhere', 1, 1)
@@ -268,7 +280,7 @@ t.test('names unknown at start never throw and are counted', async (t) => {
   page.control.adminRequestEnded('nowhere', 200)
   page.control.reconcileEnded('unheard' as 'clean')
   const { body } = await page.render()
-  t.equal(sampleValue(body, 'sekisho_metrics_lost_total'), 13)
+  t.equal(sampleValue(body, 'sekisho_metrics_lost_total'), 14)
 })
 
 t.test('counters of a worker that died are kept, its gauges are dropped', async (t) => {

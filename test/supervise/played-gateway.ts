@@ -9,6 +9,8 @@ export type Plan = {
   readonly start?: 'exit' | 'want_resumption' | 'wait'
   readonly open?: 'exit'
   readonly release?: 'fail' | 'exit'
+  /** Says no `pong`. */
+  readonly hangs?: true
   /** Audit records sent at once after `released`. */
   readonly lastWords?: readonly string[]
 }
@@ -41,7 +43,10 @@ const obey: Readonly<Record<string, (message: Told) => void>> = {
     for (const record of plan.lastWords ?? []) say({ type: 'audit', records: [record], dropped: 0 })
   },
   take_back: () => {},
-  reload: () => {},
+  reload: () => say({ type: 'reloaded', result: 'applied' }),
+  ping: () => {
+    if (plan.hangs !== true) say({ type: 'pong' })
+  },
   audit: () => {},
   crash: () => process.exit(3),
   question: ({ id, question }) => say({ type: 'answer', id, parts: [`${number} heard ${question}`] }),

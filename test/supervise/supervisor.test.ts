@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
 import { ListeningSockets } from '../../src/supervise/listening-sockets.ts'
+import type { ServiceKeeper } from '../../src/supervise/service-keeper.ts'
 import { bindSocket } from '../../src/supervise/socket-handle.ts'
 import { Supervisor } from '../../src/supervise/supervisor.ts'
 import { eventually } from '../helpers/eventually.ts'
@@ -23,11 +24,21 @@ function setUp(t: Test, plans: readonly Plan[], options: { sockets?: ListeningSo
   const log = (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
     void logged.push({ message, pid: Number(fields.gatewayPid) })
   const steps: string[] = []
+  const heard: string[] = []
+  const hear = (word: string) => (status: string) => void heard.push(`${word}: ${status.replace(/\d+/, 'N')}`)
+  const serviceManager: ServiceKeeper = {
+    ready: hear('ready'),
+    reloading: hear('reloading'),
+    stopping: hear('stopping'),
+    status: hear('status'),
+    alive: () => void heard.push('alive'),
+  }
   const supervisor = new Supervisor({
     command: { root, arguments: ['serve', 'FILE'], env: process.env, nodeFlags: [] },
     sockets: options.sockets ?? new ListeningSockets(),
     clock: systemClock,
     log: { info: log, warn: log, error: log },
+    serviceManager,
     beforeDoors: async () => void steps.push('before doors'),
   })
   t.teardown(async () => {
@@ -38,6 +49,7 @@ function setUp(t: Test, plans: readonly Plan[], options: { sockets?: ListeningSo
   return {
     supervisor,
     steps,
+    heard,
     diary,
     messages: () => logged.map(({ message }) => message),
     /** The process that was put in charge last, or serves on. */
@@ -173,3 +185,72 @@ t.test('a drain waits for the word of the gateway process, and lets the retiring
   await done
   t.ok(diary().indexOf('1 stop') < diary().indexOf('2 stop'))
 })
+
+const starting = 'status: Starting a gateway process'
+const open = 'ready: Doors are open, gateway process N'
+
+t.test('the service manager is told when doors are open, of reloads, of the end', async (t) => {
+  const { supervisor, heard } = setUp(t, [])
+  const started = supervisor.start()
+  t.strictSame(heard, [starting])
+  await started
+  t.strictSame(heard.splice(0), [starting, open])
+  supervisor.reload()
+  await eventually(
+    () => heard,
+    ({ length }) => length === 2,
+  )
+  t.strictSame(heard.splice(0), [
+    'reloading: Reading the configuration again',
+    `${open}; the last reload by signal: applied`,
+  ])
+  await supervisor.stop()
+  t.strictSame(heard, ['stopping: Stopping'])
+})
+
+t.test('the service manager is not told of doors that do not open', async (t) => {
+  const { supervisor, heard } = setUp(t, [{ open: 'exit' }])
+  await t.rejects(supervisor.start(), { name: 'StartFailure' })
+  t.strictSame(heard, [starting])
+})
+
+t.test('a rolling restart is a reload to the service manager, whether it succeeds or not', async (t) => {
+  const { supervisor, heard } = setUp(t, [{}, {}, { start: 'exit' }])
+  await supervisor.start()
+  heard.splice(0)
+  const rolling = 'reloading: Rolling restart: a new gateway process is starting beside the old one'
+  await supervisor.restart()
+  t.strictSame(heard.splice(0), [rolling, open])
+  await supervisor.restart()
+  t.strictSame(heard, [rolling, open])
+})
+
+t.test('a crash is told, and that doors are open again', async (t) => {
+  const { supervisor, heard, inCharge } = setUp(t, [])
+  await supervisor.start()
+  await supervisor.restart()
+  heard.splice(0)
+  process.kill(inCharge(), 'SIGUSR2')
+  await eventually(
+    () => heard,
+    ({ length }) => length === 2,
+  )
+  t.strictSame(heard, ['status: The gateway process ended with N: another one is being started', open])
+})
+
+t.test(
+  'well is a gateway process that answers; one that hangs is not, one that is being started is no hang',
+  async (t) => {
+    const { supervisor, inCharge, heard } = setUp(t, [{}, { hangs: true }])
+    await supervisor.start()
+    t.equal(await supervisor.isWell(5_000), true)
+    await supervisor.restart()
+    t.equal(await supervisor.isWell(50), false)
+    process.kill(inCharge(), 'SIGUSR2')
+    await eventually(
+      () => heard,
+      (words) => words.some((word) => word.includes('ended')),
+    )
+    t.equal(await supervisor.isWell(0), true)
+  },
+)
