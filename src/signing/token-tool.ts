@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { setTimeout as wait } from 'node:timers/promises'
 import { GatewayError } from '../base/errors.ts'
 
 export type TokenToolOptions = {
@@ -25,6 +26,12 @@ export type TokenCall = {
 /** The PIN goes from process to process in this variable, so that it stands in no list of processes. */
 const pinVariable = 'SEKISHO_TOKEN_PIN'
 
+/** What the program says of a token that it does not see. */
+const notThere = /No slot with token|CKR_TOKEN_NOT_PRESENT|CKR_DEVICE_REMOVED|No slots/
+/** How often a token is looked for, and the pause between. Unit: milliseconds. */
+const attemptsMax = 3
+const againMs = 100
+
 /** More output than any signature or list of keys has. Unit: bytes. */
 const outputBytesMax = 65_536
 
@@ -46,20 +53,32 @@ export class TokenTool {
    * look at.
    */
   async run(call: TokenCall): Promise<Uint8Array> {
-    if (this.#pinFault !== undefined) throw this.#pinFault
+    for (let attempt = 1; ; attempt++) {
+      if (this.#pinFault !== undefined) throw this.#pinFault
+      const { code, output, errors } = await this.#runOnce(call)
+      if (code === 0) return output
+      // Some libraries do not see their token for a moment while another process of ours opens it.
+      if (attempt < attemptsMax && notThere.test(errors)) {
+        await wait(againMs)
+        continue
+      }
+      const failure = this.#explain(errors)
+      if (/CKR_PIN_/.test(errors)) this.#pinFault = failure
+      throw failure
+    }
+  }
+
+  async #runOnce(call: TokenCall): Promise<Outcome> {
     const { module, tokenLabel, pin, tool, environment } = this.#options
     const fixed = ['--module', module, '--token-label', tokenLabel, '--login', '--pin', `env:${pinVariable}`]
     const child = spawn(tool, [...fixed, ...call.arguments], {
       env: { ...environment, [pinVariable]: pin },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
-    const { code, output, errors, fault } = await outcomeOf(child, call)
+    const outcome = await outcomeOf(child, call)
     if (call.signal.aborted) throw unavailable('the token has not answered in time: is the HSM reachable?')
-    if (fault !== undefined) throw unavailable(`${tool} cannot be started: is OpenSC installed?`, fault)
-    if (code === 0) return output
-    const failure = this.#explain(errors)
-    if (/CKR_PIN_/.test(errors)) this.#pinFault = failure
-    throw failure
+    if (outcome.fault === undefined) return outcome
+    throw unavailable(`${tool} cannot be started: is OpenSC installed?`, outcome.fault)
   }
 
   #explain(errors: string): GatewayError {
@@ -69,7 +88,7 @@ export class TokenTool {
       const advice = 'it is not tried again, so that the token does not lock itself; correct `pin`, then reload'
       return unavailable(`the token refuses the PIN (${pinFault}): ${advice}`)
     }
-    if (/No slot with token|CKR_TOKEN_NOT_PRESENT|CKR_DEVICE_REMOVED|No slots/.test(errors)) {
+    if (notThere.test(errors)) {
       return unavailable(`token ${tokenLabel} is not there: connect it again; signing then goes on by itself`)
     }
     if (/Failed to load pkcs11 module/.test(errors)) return unavailable(`${module} cannot be loaded`)
