@@ -22,14 +22,19 @@ export type AssertionKeySet = { readonly privateJwk: string; readonly jwks: stri
 
 /** How often the store is asked for keys of other gateways. Unit: milliseconds. */
 const refreshMs = 5_000
+/** A new key signs when every gateway has had three occasions to learn of it. Unit: milliseconds. */
+const settledAfterMs = 3 * refreshMs
 
 /**
  * Keys that assertions are signed with (ES256, RFC 7518 3.4). The private key never leaves the process. The public one stands in the
- * store before it is used, so every gateway's JWKS (RFC 7517) has it, and stays there for as long as assertions of it live.
+ * store before it is used and for as long as assertions of it live. A key that takes the place of another signs when every gateway's
+ * JWKS (RFC 7517) has it; only the first of a process signs at once, which other gateways learn of within `refreshMs`.
  */
 export class AssertionKeys {
   readonly #options: AssertionKeysOptions
   #own: OwnKey
+  /** Published at a time of the monotonic clock, and on its way into every key set. */
+  #next: { readonly own: OwnKey; readonly publishedAtMs: number } | undefined
   #current: AssertionKeySet
   #rotateAtMs: number
   #timer: NodeJS.Timeout | undefined
@@ -47,7 +52,7 @@ export class AssertionKeys {
    */
   static async open(options: AssertionKeysOptions): Promise<AssertionKeys> {
     const own = makeKey(options)
-    const jwks = await publish(own, options).catch((error: unknown) => {
+    const jwks = await publish([own], options).catch((error: unknown) => {
       if (!(error instanceof GatewayError)) throw error
       options.log.warn('the key of assertions is not published yet', { code: error.code, fault: error.message })
       return keySetText([own.published])
@@ -72,16 +77,26 @@ export class AssertionKeys {
 
   async #refresh(): Promise<void> {
     const before = this.#current
-    const isDue = this.#options.clock.monotonicMs() >= this.#rotateAtMs
-    const own = isDue ? makeKey(this.#options) : this.#own
-    // Also where the store has lost the key: an assertion whose key nobody knows is worth nothing.
-    const jwks = await publish(own, this.#options)
-    if (isDue) {
-      this.#own = own
-      this.#rotateAtMs = nextRotationMs(this.#options)
-    }
-    this.#current = { privateJwk: own.privateJwk, jwks }
-    if (before.jwks !== jwks || before.privateJwk !== own.privateJwk) this.#options.changed(this.#current)
+    const coming = this.#next?.own ?? (this.#isDue() ? makeKey(this.#options) : undefined)
+    // Also where the store has lost them: an assertion whose key nobody knows is worth nothing.
+    const jwks = await publish(coming === undefined ? [this.#own] : [this.#own, coming], this.#options)
+    if (coming !== undefined) this.#settle(coming)
+    this.#current = { privateJwk: this.#own.privateJwk, jwks }
+    if (before.jwks !== jwks || before.privateJwk !== this.#own.privateJwk) this.#options.changed(this.#current)
+  }
+
+  #isDue(): boolean {
+    return this.#options.clock.monotonicMs() >= this.#rotateAtMs
+  }
+
+  /** Takes a published key into use once it is known everywhere. */
+  #settle(coming: OwnKey): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#next ??= { own: coming, publishedAtMs: nowMs }
+    if (nowMs - this.#next.publishedAtMs < settledAfterMs) return
+    this.#own = coming
+    this.#next = undefined
+    this.#rotateAtMs = nextRotationMs(this.#options)
   }
 }
 
@@ -102,14 +117,14 @@ function makeKey(options: AssertionKeysOptions): OwnKey {
   }
 }
 
-/** Puts the key among those of all gateways unless it stands there; returns them all. */
-async function publish(own: OwnKey, options: AssertionKeysOptions): Promise<string> {
+/** Puts the keys among those of all gateways unless they stand there; returns them all. */
+async function publish(own: readonly OwnKey[], options: AssertionKeysOptions): Promise<string> {
   const nowMs = options.clock.nowMs()
-  const { kid } = own.published.jwk
   const value = await updateMeta(options.store, 'assertionKeys', (current) => {
     const keys = published(current, nowMs)
-    if (current !== undefined && keys.some(({ jwk }) => jwk.kid === kid)) return current
-    return JSON.stringify([...keys, own.published])
+    const missing = own.filter((key) => !keys.some(({ jwk }) => jwk.kid === key.published.jwk.kid))
+    if (current !== undefined && missing.length === 0) return current
+    return JSON.stringify([...keys, ...missing.map((key) => key.published)])
   })
   return keySetText(published(value, nowMs))
 }

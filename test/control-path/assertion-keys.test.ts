@@ -1,5 +1,5 @@
-// Goal: assertion keys rotate on time; a key is published before it signs and stays published while assertions of it live; every
-// gateway's key set has every gateway's keys; a private key never gets into the store.
+// Goal: assertion keys rotate on time; a new key signs only when every gateway's key set has it, and stays published while assertions of it
+// live; every gateway's key set has every gateway's keys; a private key never gets into the store.
 // Method: two gateways' keys over one store in memory, a fake clock, and Node's mock timers for the refresh.
 import { mock } from 'node:test'
 import { createLocalJWKSet, importJWK, type JSONWebKeySet, jwtVerify, SignJWT } from 'jose'
@@ -46,6 +46,8 @@ async function open(store: ReturnType<typeof createStore>, clock: FakeClock) {
   return { keys, changes, warnings }
 }
 
+const settledAfterMs = 15_000
+
 /** Lets the refresh timer fire, and what it began come to its end. */
 async function refresh(): Promise<void> {
   mock.timers.tick(5_000)
@@ -81,9 +83,17 @@ t.test('keys rotate when due, and the old one stays in the set for a rotation an
   t.strictSame(changes, [])
   clock.advance(1)
   await refresh()
+  const announced = keys.current
+  t.equal(kidOf(announced), kidOf(first), 'a new one is published, and does not sign yet')
+  t.equal(kids(announced.jwks).length, 2)
+  clock.advance(settledAfterMs - 1)
+  await refresh()
+  t.equal(kidOf(keys.current), kidOf(first))
+  clock.advance(1)
+  await refresh()
   const second = keys.current
   t.not(kidOf(second), kidOf(first))
-  t.strictSame(changes, [second], 'workers are told once')
+  t.strictSame(changes, [announced, second], 'workers are told once of each')
   t.strictSame(kids(second.jwks), [kidOf(first), kidOf(second)])
   await t.resolves(jwtVerify(token, createLocalJWKSet(JSON.parse(second.jwks))))
   clock.advance(24 * hourMs + 60_000)
@@ -106,6 +116,30 @@ t.test('two gateways know each other’s keys', async (t) => {
   two.keys.close()
 })
 
+t.test('a rotated key is in the set of every gateway before an assertion of it is about', async (t) => {
+  const clock = new FakeClock()
+  const store = createStore()
+  const one = await open(store, clock)
+  clock.advance(hourMs)
+  const two = await open(store, clock)
+  await refresh()
+  const first = kidOf(one.keys.current)
+  clock.advance(23 * hourMs)
+  for (let turn = 0; kidOf(one.keys.current) === first && turn < 10; turn++) {
+    const known = two.keys.current.jwks
+    await refresh()
+    const token = await tokenOf(one.keys.current)
+    await t.resolves(
+      jwtVerify(token, createLocalJWKSet(JSON.parse(known))),
+      'what the other served even before its look',
+    )
+    clock.advance(5_000)
+  }
+  t.not(kidOf(one.keys.current), first)
+  one.keys.close()
+  two.keys.close()
+})
+
 t.test('a store that is away: the key at hand goes on signing, and rotation is made up for', async (t) => {
   const clock = new FakeClock()
   const store = createStore()
@@ -118,6 +152,9 @@ t.test('a store that is away: the key at hand goes on signing, and rotation is m
   t.equal(warnings.length, 1)
   t.strictSame(changes, [])
   store.failing = false
+  await refresh()
+  t.equal(kidOf(keys.current), first, 'the time before it signs begins when it is published')
+  clock.advance(settledAfterMs)
   await refresh()
   t.not(kidOf(keys.current), first)
   keys.close()
