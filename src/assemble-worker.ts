@@ -18,7 +18,7 @@ import { CookieSealer } from './data-path/sealed-cookies.ts'
 import { DoorCounts, type SharedCounts } from './data-path/shared-counts.ts'
 import type { Tracing } from './data-path/trace-ports.ts'
 import { UpgradeCounts } from './data-path/upgrade-counts.ts'
-import { createAccessLog } from './observe/access-log.ts'
+import { type AccessLogFile, createAccessLog } from './observe/access-log.ts'
 import { watchLoopDelay } from './observe/loop-delay.ts'
 import { createWorkerMetrics, type WorkerMetrics } from './observe/worker-metrics.ts'
 import { adoptSocket } from './supervise/socket-handle.ts'
@@ -95,6 +95,7 @@ class DataWorker {
   #jwks = '{"keys":[]}'
   readonly #metrics: WorkerMetrics
   readonly #admissions = new Map<string, AdmissionLimits>()
+  readonly #accessLog: AccessLogFile | undefined
   readonly #parts: WorkerParts
   #current: DoorSet | undefined
   #prepared: { readonly reload: WorkerReload; readonly doors: DoorSet } | undefined
@@ -116,6 +117,8 @@ class DataWorker {
     const { assertion } = config.identity
     this.#signer = assertion && new AssertionSigner(assertion, systemClock)
     this.#metrics = createWorkerMetrics(start.metricLayout, start.metricBuffer)
+    const { accessLogFile } = start
+    this.#accessLog = accessLogFile === undefined ? undefined : this.#openAccessLog(accessLogFile)
     this.#parts = this.#createParts()
     port.on('message', (message: ControlMessage) => this.#receive(message))
   }
@@ -132,7 +135,7 @@ class DataWorker {
   }
 
   #createParts(): WorkerParts {
-    const { config, accessLogFile, sealingSecret, index, freshness, ticketSecret, counts, slot } = this.#start
+    const { config, sealingSecret, index, freshness, ticketSecret, counts, slot } = this.#start
     const metrics = this.#metrics
     const { sealCookies } = config.identity
     const clock = this.#clock
@@ -151,7 +154,7 @@ class DataWorker {
       ticketSecret,
       tracing: this.#tracing?.spans,
       audit: new AuditNotes((batch, dropped) => this.#send({ type: 'audit', notes: batch, dropped })),
-      accessLog: accessLogFile === undefined ? undefined : this.#openAccessLog(accessLogFile),
+      accessLog: this.#accessLog,
       upgrades: new UpgradeCounts(counts.upgrades, slot),
       admissionOf: (door) => this.#admissionOf(door),
       nextRequestIds: createRequestIds(),
@@ -168,6 +171,16 @@ class DataWorker {
       clock: this.#clock,
       onDrop: (lines) => this.#metrics.accessLogDropped(lines),
     })
+  }
+
+  /** Where that cannot be done, lines go on into the file as it was: no request fails for its log. */
+  async #reopenAccessLog(): Promise<number> {
+    try {
+      await this.#accessLog?.reopen()
+      return 0
+    } catch {
+      return 1
+    }
   }
 
   /** Who is at a door stays counted, whatever its configuration becomes. */
@@ -278,6 +291,8 @@ class DataWorker {
       case 'reload_abandon':
         this.#abandonReload()
         return 0
+      case 'reopen_access_log':
+        return await this.#reopenAccessLog()
       case 'open_doors':
         for (const [door, listener] of this.#listeners) {
           await listener.listen(this.#sockets.flatMap((socket) => (socket.door === door ? [socket.handle] : [])))

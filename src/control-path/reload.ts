@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { GatewayError } from '../base/errors.ts'
 import type { GatewayConfig } from '../config/gateway-config.ts'
+import type { CallAnswer } from '../trust/worker-messages.ts'
 import { describeChanges, findRemovedIssuers } from './config-changes.ts'
 import type { ControlLog } from './ports.ts'
 import type { WorkerPool } from './worker-pool.ts'
@@ -43,6 +44,8 @@ export type ReloadWorkers = {
   /** Every worker uses it; resolves with the number of connections cut. */
   commit(): Promise<number>
   abandon(): Promise<void>
+  /** Every worker opens the access log by its name again; resolves with the number of those that cannot. */
+  reopenLogs(): Promise<number>
 }
 
 /** A configuration ready to be used. Nothing has changed yet, and a plan that is dropped leaves nothing behind. */
@@ -152,10 +155,19 @@ export class Reloader {
     try {
       const outcome = await this.#attempt(hold.settled)
       this.#report(cause, outcome)
+      // Whatever became of the configuration: log rotation asks by the same signal. Not awaited, as a worker may not answer.
+      void this.#reopenLogs()
       return outcome
     } finally {
       hold.release()
     }
+  }
+
+  async #reopenLogs(): Promise<void> {
+    const { workers, log } = this.#options
+    const failed = await workers.reopenLogs().catch(() => 0)
+    if (failed > 0)
+      log.warn('the access log cannot be opened anew, lines go on into the file as it was', { workers: failed })
   }
 
   async #attempt(settled: Promise<void>): Promise<ReloadResult> {
@@ -256,14 +268,16 @@ export function reloadWorkersOf(
         throw new GatewayError('reload_refused', (cause as Error).message, { cause })
       }
     },
-    commit: async () => {
-      const cuts = await pool.call({ type: 'reload_commit' })
-      return cuts.reduce<number>((total, cut) => total + (typeof cut === 'number' ? cut : 0), 0)
-    },
+    commit: async () => sumOf(await pool.call({ type: 'reload_commit' })),
     abandon: async () => {
       await pool.call({ type: 'reload_abandon' })
     },
+    reopenLogs: async () => sumOf(await pool.call({ type: 'reopen_access_log' })),
   }
+}
+
+function sumOf(answers: readonly CallAnswer[]): number {
+  return answers.reduce<number>((total, answer) => total + (typeof answer === 'number' ? answer : 0), 0)
 }
 
 /** Rejects after the time unless aborted before; then it stays open for ever. */

@@ -37,6 +37,8 @@ export type WorkerCall =
   | { readonly type: 'reload_commit' }
   /** Drops what was prepared, if anything was. */
   | { readonly type: 'reload_abandon' }
+  /** Opens the access log by its name again, after it was moved away; done with 1 where that cannot be done, else 0. */
+  | { readonly type: 'reopen_access_log' }
 
 /** Answer to `key_changes`. */
 export type WorkerKeys = KeyChanges & {
