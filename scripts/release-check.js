@@ -2,10 +2,10 @@
 // `npm pack` builds in `dist/`. Plain JavaScript for any Node from 20 on, with npm 10 or later; see .github/RELEASING.md.
 //
 //   npm run release:check                 what is made goes to a temporary folder, and is removed
-//   npm run release:check -- FOLDER       the package, its bill of materials, licences and their SHA-256 stay there
+//   npm run release:check -- FOLDER       the package, its bill of materials and licences stay there; if all is ok, their SHA256SUMS too
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,6 +16,8 @@ import { makeSbom, sbomFaults } from './sbom.js'
 
 /** Where `npm test` is written to before a release. */
 const resultName = 'npm-test.log'
+/** The hashes of what is released. */
+const sumsName = 'SHA256SUMS'
 
 /**
  * Each gets the place to check, and returns nothing, a sentence that is printed after `ok`, or throws a `Fault`. Those that make files
@@ -140,7 +142,13 @@ function checkPack({ root, folder, manifest }) {
   }
   const again = mkdtempSync(join(tmpdir(), 'sekisho-pack-'))
   try {
-    const [first, second] = [packInto(root, folder), packInto(root, again)]
+    const { filename: first, files } = packInto(root, folder)
+    const strange = files.find(({ mode }) => mode !== 0o644 && mode !== 0o755)
+    if (strange !== undefined) {
+      const mode = strange.mode.toString(8)
+      throw new Fault(`${strange.path} has the mode ${mode}, which others would not get`, 'umask 022, and clone again')
+    }
+    const { filename: second } = packInto(root, again)
     const hashes = [join(folder, first), join(again, second)].map((file) => sha256(readFileSync(file)))
     if (hashes[0] !== hashes[1]) {
       throw new Fault(
@@ -159,8 +167,15 @@ function packInto(root, folder) {
   const text = execFileSync('npm', options, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
   const made = JSON.parse(text)
   // An array up to npm 10, an object by package name from npm 11 on.
-  const [{ filename }] = Array.isArray(made) ? made : Object.values(made)
-  return filename
+  const [first] = Array.isArray(made) ? made : Object.values(made)
+  return first
+}
+
+/** What is signed, as `sha256sum` writes it. Only of what may be released. */
+function writeSums(folder) {
+  const names = readdirSync(folder).filter((name) => name !== sumsName && statSync(join(folder, name)).isFile())
+  const lines = names.sort().map((name) => `${sha256(readFileSync(join(folder, name)))}  ${name}\n`)
+  writeFileSync(join(folder, sumsName), lines.join(''))
 }
 
 function sha256(content) {
@@ -182,6 +197,8 @@ export function runChecks({ root, folder, checks = releaseChecks, print = consol
       if (error instanceof Fault) print(`  mend: ${error.mend}`)
     }
   }
+  rmSync(join(folder, sumsName), { force: true })
+  if (failed === 0) writeSums(folder)
   return failed
 }
 

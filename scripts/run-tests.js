@@ -17,7 +17,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const env = { ...process.env, PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter) }
 
 /** Test files below these folders measure or drive a browser: one at a time, with the machine to themselves. */
-const aloneFolders = ['test/bench/', 'test/chaos/', 'test/integration/']
+const aloneFolders = ['test/bench/', 'test/boards/', 'test/chaos/', 'test/integration/']
 const jobs = Math.max(1, Math.min(4, availableParallelism()))
 
 const total = { passed: 0, failed: 0 }

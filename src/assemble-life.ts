@@ -1,6 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import type { LiveFeed } from './admin/live/live-feed.ts'
 import { watchExpiries } from './assemble-expiries.ts'
 import { createLifecyclePorts, type LifecycleParts } from './assemble-lifecycle.ts'
+import { noteLive, readAlong, startLive } from './assemble-live.ts'
 import { type Notices, startNotices } from './assemble-notices.ts'
 import type { OwnPlaces } from './assemble-places.ts'
 import { startPortal } from './assemble-portal.ts'
@@ -11,6 +13,7 @@ import { systemClock } from './base/clock.ts'
 import type { CrlDesk, CrlListStatus } from './ca-sources/ports.ts'
 import type { GatewayConfig } from './config/gateway-config.ts'
 import { CertificateUses } from './control-path/certificate-uses.ts'
+import type { GatewayReports } from './control-path/gateway-reports.ts'
 import { SightingBook } from './control-path/sighting-book.ts'
 import type { RefusalRecord } from './data-path/ports.ts'
 import type { LifecyclePorts } from './lifecycle/ports.ts'
@@ -24,6 +27,7 @@ import type { RevocationIndex } from './trust/revocation-index.ts'
 export type LifeParts = Omit<LifecycleParts, 'noticeAct' | 'store'> & {
   readonly opened: OpenedStore
   readonly metrics: Metrics
+  readonly reports: Pick<GatewayReports, 'gatewayId'>
   readonly places: OwnPlaces
   readonly index: RevocationIndex
   readonly freshness: SharedFreshness
@@ -34,6 +38,7 @@ export type StartedLife = {
   readonly lifecycle: LifecyclePorts
   readonly notices: Notices
   readonly crls: CrlDesk
+  readonly live: LiveFeed
   close(): Promise<void>
 }
 
@@ -46,6 +51,7 @@ export class CertificateLife {
   #sightings: SightingBook | undefined
   #refused: RefusedRequests | undefined
   #sources: CaSources | undefined
+  #live: LiveFeed | undefined
 
   /** For the pool of workers. */
   noteUse(use: CertificateUse): Promise<void> {
@@ -67,7 +73,9 @@ export class CertificateLife {
     return lookUpBoth(config.directory === 'none' ? nobody : lookUp, () => this.#sources)
   }
 
-  noteRefusal({ requestId, reason, loginId, certificateSerial: serial, door, clientAddress }: RefusalRecord): void {
+  noteRefusal(refusal: RefusalRecord): void {
+    const { requestId, reason, loginId, certificateSerial: serial, door, clientAddress } = refusal
+    noteLive(this.#live, refusal)
     this.#refused?.note(requestId, {
       ...{ reason, loginId, serial, door },
       address: clientAddress,
@@ -76,7 +84,10 @@ export class CertificateLife {
   }
 
   /** Starts everything; resolves with how it is ended. Throws GatewayError `config_invalid` for an issuing CA that cannot be used. */
-  async start(parts: LifeParts): Promise<StartedLife> {
+  async start(given: LifeParts): Promise<StartedLife> {
+    const live = startLive({ ...given, store: given.opened.store })
+    this.#live = live
+    const parts = { ...given, audit: readAlong(live, given.audit) }
     const { opened, follower, inForce, audit, log, metrics, places, pool } = parts
     const { store } = opened
     const uses = new CertificateUses({
@@ -122,7 +133,9 @@ export class CertificateLife {
       lifecycle,
       notices,
       crls: sources.crls,
+      live,
       close: async () => {
+        live.close()
         await sources.close()
         await publication.close()
         await portal.close()

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type AdminDoor, startAdminDoor } from './admin/admin-door.ts'
+import type { LiveFeed } from './admin/live/live-feed.ts'
 import type { ListenerStarts } from './assemble-holdings.ts'
 import type { Notices } from './assemble-notices.ts'
 import type { DataWorkerPool } from './assemble-pool.ts'
@@ -34,6 +35,7 @@ export type ListenerParts = {
   readonly lifecycle: LifecyclePorts
   readonly notices: Pick<Notices, 'ports'>
   readonly crls: CrlDesk
+  readonly live: LiveFeed
   readonly pool: DataWorkerPool
   readonly follower: Follower
   readonly reports: GatewayReports
@@ -71,6 +73,7 @@ export function createListenerStarts(parts: ListenerParts): ListenerStarts {
           lifecycle: parts.lifecycle,
           notices: parts.notices.ports,
           crls: parts.crls,
+          live: parts.live,
           crlUploads: {
             folder: join(inForce.config.stateFolder, 'crl-uploads'),
             bytesMax: () => inForce.config.crlFetch.bytesMax,

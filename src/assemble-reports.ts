@@ -1,4 +1,5 @@
 import { counterLabel } from './admin/counter/counter-door.ts'
+import { liveLabel } from './admin/live/live-door.ts'
 import { adminRoutes } from './admin/routes.ts'
 import type { DataWorkerPool } from './assemble-pool.ts'
 import type { ConfigInForce } from './assemble-reload.ts'
@@ -111,7 +112,7 @@ export function describeFollowing(status: FollowerStatus): ReadinessCheck[] {
 /** Names of series that stand in no configuration. */
 export function nameBesideConfig(version: string) {
   return {
-    adminRoutes: [...new Set([...adminRoutes.map(({ path }) => path), counterLabel])],
+    adminRoutes: [...new Set([...adminRoutes.map(({ path }) => path), counterLabel, liveLabel])],
     build: { version, node: process.versions.node, openssl: process.versions.openssl ?? '' },
   }
 }

@@ -162,7 +162,7 @@ class Assembly {
     const reloader = this.#startReloads({ metrics, pool, health, holdings })
     const gateway = this.#gateway({ metrics, pool, holdings, reloader, follower })
     this.#reportTo({ metrics, follower, pool, reports })
-    const life = await this.#startLife({ opened, metrics, follower, publisher, pool })
+    const life = await this.#startLife({ opened, metrics, follower, publisher, pool, reports })
     this.#undo.push(() => holdings.closeListeners())
     await holdings.openListeners(
       createListenerStarts({
@@ -196,7 +196,7 @@ class Assembly {
     return gateway
   }
 
-  async #startLife(parts: Pick<LifeParts, 'opened' | 'metrics' | 'follower' | 'publisher' | 'pool'>) {
+  async #startLife(parts: Pick<LifeParts, 'opened' | 'metrics' | 'follower' | 'publisher' | 'pool' | 'reports'>) {
     const { log, sockets, env = {} } = this.#options
     const life = await this.#life.start({
       ...{ ...parts, log, sockets, env },

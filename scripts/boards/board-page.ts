@@ -19,7 +19,7 @@ const columnPixels = 60
 const rowPixels = 38
 const padPixels = 8
 const titlePixels = 20
-const legendPixels = 34
+const legendPixels = 46
 
 /** A board as one HTML page that needs nothing else; laid out as Grafana does. */
 export function drawPage(board: Board, seriesOf: PanelSeries, span: TimeSpan): string {
@@ -42,7 +42,7 @@ h1{font-size:18px;margin:0 0 4px}p{margin:0}h2{font-size:14px;margin:12px 0 4px}
 .panel b{display:block;height:${titlePixels}px;white-space:nowrap}svg{display:block}svg text{font-size:11px}
 .legend{font-size:11px;line-height:15px;max-height:${legendPixels}px;overflow:hidden}.legend i{display:inline-block;width:10px;height:4px;margin:0 4px 2px 0}
 .legend span{margin-right:10px;white-space:nowrap}.number{font-size:30px;line-height:44px;white-space:nowrap}
-.empty{color:#777;padding:24px 8px}.none{color:#c4162a;padding:24px 8px}table{border-collapse:collapse;width:100%}td{border-top:1px solid #eee;padding:1px 4px}
+.empty{color:#777;padding:24px 8px}.none{color:#c4162a;padding:24px 8px}table{border-collapse:collapse;width:100%}th{text-align:left}td{border-top:1px solid #eee;padding:1px 4px}
 .length{display:flex;height:17px;font-size:11px;line-height:17px}.length em{flex:0 0 190px;font-style:normal;overflow:hidden;white-space:nowrap}.length div{height:13px;margin:2px 6px 2px 0;background:#2f7ed8}`
 
 function drawPanel(panel: Panel, series: readonly NamedSeries[], span: TimeSpan): string {
@@ -99,6 +99,7 @@ function drawLengths(panel: Panel, series: readonly NamedSeries[]): string {
   if (series.length === 0) return drawNothing(panel)
   const longest = Math.max(...series.map(lastOf), 0) || 1
   return series
+    .toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
     .map((one) => {
       const value = lastOf(one)
       const share = (Math.max(0, value) / longest) * 45
@@ -115,7 +116,8 @@ function drawTable(panel: Panel, series: readonly NamedSeries[]): string {
       const cells = [...Object.values(one.labels), textOf(panel, lastOf(one))]
       return `<tr>${cells.map((cell) => `<td>${escapeText(cell)}</td>`).join('')}</tr>`
     })
-  return `<table>${rows.join('')}</table>`
+  const head = [...Object.keys(series[0]?.labels ?? {}), panel.title].map((name) => `<th>${escapeText(name)}</th>`)
+  return `<table><tr>${head.join('')}</tr>${rows.join('')}</table>`
 }
 
 function drawLegend(panel: Panel, series: readonly NamedSeries[]): string {

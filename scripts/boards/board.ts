@@ -43,6 +43,8 @@ export type Panel = {
   readonly limits?: { readonly warn: number; readonly bad: number }
   /** Shown in place of a chart that has no series; only for panels that may have none on a healthy gateway. */
   readonly whenEmpty?: string
+  /** In the order of their names, for `lengths`; else as Prometheus pleases, which sorts only what is asked over time. */
+  readonly inOrder?: boolean
   /** The scale goes below 0 where the values do. Default false: it begins at 0. */
   readonly belowZero?: true
   /** Words for values. */
@@ -72,4 +74,13 @@ export const grown = (name: string, by: string, labels = here) =>
 export function quantile(share: number, name: string, by: string, labels = here): string {
   const labelNames = by === '' ? 'le' : `le, ${by}`
   return `histogram_quantile(${share}, sum by (${labelNames}) (${rate(`${name}_bucket`, labels)}))`
+}
+
+/** Median and 99th percentile of a histogram: a line each. `name` stands before the percentile in the legend. */
+export function medianAndP99(metric: string, by: string, name: string, labels = here): readonly [Query, Query] {
+  const query = (share: number): Query => ({
+    expr: quantile(share, metric, by, labels),
+    legend: `${name} p${share * 100}`.trim(),
+  })
+  return [query(0.5), query(0.99)]
 }

@@ -14,7 +14,7 @@ type Frame = ChartSize & {
   readonly step: number
 }
 
-const margin = { left: 62, right: 8, top: 6, bottom: 18 }
+const margin = { left: 78, right: 8, top: 6, bottom: 18 }
 const palette = [
   '#2f7ed8',
   '#e8743b',
@@ -135,8 +135,7 @@ function drawBars({ tops }: Layer, { x, y, step }: Frame, position: number): str
 function drawArea({ tops }: Layer, { x, y }: Frame, position: number): string {
   const over = tops.map(([time, top]) => `${x(time).toFixed(1)},${y(top).toFixed(1)}`)
   const under = tops.map(([time, , bottom]) => `${x(time).toFixed(1)},${y(bottom).toFixed(1)}`).reverse()
-  const colour = colourOf(position)
-  return `<polygon points="${[...over, ...under].join(' ')}" fill="${colour}" fill-opacity="0.45" stroke="${colour}" stroke-width="0.8"/>`
+  return `<polygon points="${[...over, ...under].join(' ')}" fill="${colourOf(position)}" fill-opacity="0.6"/>`
 }
 
 /** In pieces: where there was no sample there is no line. */

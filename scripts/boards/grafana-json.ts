@@ -139,7 +139,7 @@ function drawPanel(panel: Panel): Json {
     title,
     description,
     datasource,
-    targets: queries.map((query, position) => drawQuery(query, kind, String.fromCharCode(65 + position))),
+    targets: queries.map((query, position) => drawQuery(query, panel, String.fromCharCode(65 + position))),
     fieldConfig: { defaults: drawDefaults(panel), overrides: [] },
     options: optionsOf(kind),
     ...(kind === 'table' && {
@@ -148,8 +148,8 @@ function drawPanel(panel: Panel): Json {
   }
 }
 
-function drawQuery({ expr, legend }: Query, kind: PanelKind, refId: string): Json {
-  const instant = instantKinds.includes(kind)
+function drawQuery({ expr, legend }: Query, { kind, inOrder = false }: Panel, refId: string): Json {
+  const instant = instantKinds.includes(kind) && !inOrder
   return {
     refId,
     datasource,
@@ -203,8 +203,9 @@ function lineStyle(kind: PanelKind, hasLimits: boolean): Json {
   return {
     drawStyle: kind === 'bars' ? 'bars' : 'line',
     lineInterpolation: 'linear',
-    lineWidth: 1,
-    fillOpacity: { bars: 80, areas: 40 }[kind as string] ?? 5,
+    // A stacked series that is 0 would draw its line over that of the series below it.
+    lineWidth: kind === 'areas' ? 0 : 1,
+    fillOpacity: { bars: 80, areas: 60 }[kind as string] ?? 5,
     showPoints: 'never',
     spanNulls: false,
     stacking: { mode: isStacked ? 'normal' : 'none', group: 'A' },

@@ -1,7 +1,9 @@
-import { atDoor, type Board, grown, here, quantile, rate } from './board.ts'
+import { atDoor, type Board, grown, here, medianAndP99, quantile, rate } from './board.ts'
 import { saturationRow } from './saturation-row.ts'
 
 const nobodyDenied = 'None: nobody is denied'
+/** In place of a quantile of nothing, which is NaN. */
+const nobodyCame = '–'
 
 /** Are logins healthy, and if not, where to look. */
 export const overviewBoard: Board = {
@@ -31,7 +33,7 @@ export const overviewBoard: Board = {
           kind: 'number',
           unit: 'percentunit',
           limits: { warn: 0.1, bad: 0.3 },
-          whenEmpty: '–',
+          whenEmpty: nobodyCame,
           queries: [
             {
               expr: `sum(${rate('sekisho_verdicts_total', `${atDoor},verdict!="permitted"`)}) / (sum(${rate('sekisho_verdicts_total', atDoor)}) > 0)`,
@@ -45,7 +47,10 @@ export const overviewBoard: Board = {
           kind: 'number',
           unit: 's',
           limits: { warn: 0.5, bad: 2 },
-          queries: [{ expr: quantile(0.99, 'sekisho_handshake_duration_seconds', '', atDoor), legend: 'p99' }],
+          whenEmpty: nobodyCame,
+          queries: [
+            { expr: `${quantile(0.99, 'sekisho_handshake_duration_seconds', '', atDoor)} >= 0`, legend: 'p99' },
+          ],
         },
         {
           title: 'Request p99',
@@ -54,10 +59,11 @@ export const overviewBoard: Board = {
           kind: 'number',
           unit: 's',
           limits: { warn: 1, bad: 5 },
+          whenEmpty: nobodyCame,
           queries: [
             {
               // Refusals are answered at once: many of them would hide a slow application.
-              expr: quantile(0.99, 'sekisho_request_duration_seconds', '', `${here},route!="refused"`),
+              expr: `${quantile(0.99, 'sekisho_request_duration_seconds', '', `${here},route!="refused"`)} >= 0`,
               legend: 'p99',
             },
           ],
@@ -158,10 +164,7 @@ export const overviewBoard: Board = {
             'From TCP accept to the completed handshake. Good: p99 below 0.5 s. It rises with far clients, and with too little CPU.',
           kind: 'lines',
           unit: 's',
-          queries: [0.5, 0.99].map((share) => ({
-            expr: quantile(share, 'sekisho_handshake_duration_seconds', 'door', atDoor),
-            legend: `{{door}} p${share * 100}`,
-          })) as [{ expr: string; legend: string }],
+          queries: medianAndP99('sekisho_handshake_duration_seconds', 'door', '{{door}}', atDoor),
         },
         {
           title: 'Request latency by route',
@@ -234,20 +237,17 @@ export const overviewBoard: Board = {
             'From sending a request to the head of the response. Good: steady. This is the time of the application and of the network to it alone.',
           kind: 'lines',
           unit: 's',
-          queries: [0.5, 0.99].map((share) => ({
-            expr: quantile(share, 'sekisho_upstream_response_seconds', 'upstream'),
-            legend: `{{upstream}} p${share * 100}`,
-          })) as [{ expr: string; legend: string }],
+          queries: medianAndP99('sekisho_upstream_response_seconds', 'upstream', '{{upstream}}'),
         },
         {
           title: 'Connections to the application',
-          description: 'Good: in_use far below connectionsMax of the upstream, and nothing waits.',
+          description: 'Good: those in use stay far below connectionsMax of the upstream, and nothing waits.',
           kind: 'lines',
           unit: 'short',
           queries: [
             {
-              expr: `sum by (upstream, state) (sekisho_upstream_connections{${here}})`,
-              legend: '{{upstream}} {{state}}',
+              expr: `sum by (upstream) (sekisho_upstream_connections{${here},state="in_use"})`,
+              legend: '{{upstream}} in use',
             },
             { expr: `sum by (upstream) (sekisho_upstream_queue{${here}})`, legend: '{{upstream}} waiting' },
           ],
@@ -269,8 +269,8 @@ export const overviewBoard: Board = {
           kind: 'lines',
           unit: 'short',
           queries: [
-            { expr: `sum by (route) (sekisho_upgrades_open{${here}})`, legend: 'WebSockets of {{route}}' },
-            { expr: `sum by (door) (sekisho_http2_streams_open{${atDoor}})`, legend: 'HTTP/2 streams at {{door}}' },
+            { expr: `sum(sekisho_upgrades_open{${here}})`, legend: 'WebSockets' },
+            { expr: `sum(sekisho_http2_streams_open{${atDoor}})`, legend: 'HTTP/2 streams' },
           ],
         },
       ],
@@ -295,10 +295,7 @@ export const overviewBoard: Board = {
             'Time from when the store took a revocation until all workers of a gateway apply it. Good: p99 below 1 s. No line: nothing was revoked.',
           kind: 'lines',
           unit: 's',
-          queries: [0.5, 0.99].map((share) => ({
-            expr: quantile(share, 'sekisho_revocation_apply_seconds', ''),
-            legend: `p${share * 100}`,
-          })) as [{ expr: string; legend: string }],
+          queries: medianAndP99('sekisho_revocation_apply_seconds', '', ''),
         },
         {
           title: 'Cuts by reason',
@@ -320,7 +317,14 @@ export const overviewBoard: Board = {
             'Certificates in use by the weeks they have left: 0 are the next seven days. Good: 0 and 1 are low, because users have renewed; a tall bar is work for the helpdesk. No numbers: no directory is kept here, or nothing was counted yet.',
           kind: 'lengths',
           unit: 'short',
-          queries: [{ expr: `max by (week) (sekisho_certificates_expiring{${here}})`, legend: 'week {{week}}' }],
+          inOrder: true,
+          queries: [
+            {
+              // Two digits, so that week 10 does not stand before week 2.
+              expr: `label_replace(max by (week) (sekisho_certificates_expiring{${here}}), "week", "0$1", "week", "(.)")`,
+              legend: 'week {{week}}',
+            },
+          ],
         },
         {
           title: 'Certificates of doors and CAs: days left',

@@ -76,7 +76,8 @@ export const securityBoard: Board = {
           unit: 'short',
           limits: { warn: 1, bad: 0.5 },
           words: { '0': 'broken', '1': 'intact' },
-          queries: [{ expr: `min(sekisho_audit_chain_intact{${here}})`, legend: 'audit chain' }],
+          whenEmpty: 'not read yet',
+          queries: [{ expr: `min(sekisho_audit_chain_intact{${here}} >= 0)`, legend: 'audit chain' }],
         },
         {
           title: 'Taken out by hand',

@@ -10,6 +10,7 @@ import type { Inspection } from '../trust/inspect.ts'
 import type { ConnectionSummary } from '../trust/live-connections.ts'
 import type { BodyPatience } from './body-lines.ts'
 import type { StatusSources } from './gateway-status.ts'
+import type { LiveFeed } from './live/live-feed.ts'
 import type { Operator, OperatorRole } from './operator.ts'
 
 /** What the admin API works on; given by the assembly. */
@@ -30,6 +31,8 @@ export type AdminServices = {
   readonly crls: CrlDesk | undefined
   /** Where a CRL that an operator sends is kept while it is read (absolute), and how large it may be. */
   readonly crlUploads: { readonly folder: string; bytesMax(): number }
+  /** What the live page shows. */
+  readonly live: Pick<LiveFeed, 'join' | 'leave'>
 }
 
 export type AdminCall = {
@@ -43,6 +46,10 @@ export type AdminCall = {
   readonly requestId: string
   /** How to read a body as it comes. */
   readonly patience: BodyPatience & { readonly clock: Clock }
+  /** The door closes: an answer without an end must find one. */
+  readonly closing: AbortSignal
+  /** For an answer that goes on: throws, as at its beginning, if the operator may not have it any more. */
+  judgeAgain(): void
 }
 
 export type AdminRoute = {

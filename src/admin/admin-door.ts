@@ -12,9 +12,10 @@ import type { AdminCall, AdminServices } from './admin-call.ts'
 import type { CounterAnswer, CounterCall, CounterServices } from './counter/counter-call.ts'
 import { answerCounter, counterFault, counterLabel, isCounterTarget } from './counter/counter-door.ts'
 import { sendPage } from './counter/send-page.ts'
-import { refuseCrossSite } from './cross-site.ts'
+import { isPageOpened, refuseCrossSite } from './cross-site.ts'
 import { discardRest } from './discard-rest.ts'
 import { type AdminCertificates, buildTls, type DoorTls } from './door-tls.ts'
+import { answerLive, isLiveTarget, LiveAnswer, liveLabel, sendLive } from './live/live-door.ts'
 import { checkWindow, type Operator, type OperatorOpinion, readOperator, unauthenticated } from './operator.ts'
 import { type Problem, problemOf } from './problem.ts'
 import { requireRole } from './require-role.ts'
@@ -97,6 +98,7 @@ export async function startAdminDoor(options: AdminDoorOptions): Promise<AdminDo
       }
     },
     close: async () => {
+      door.endStreams()
       await Promise.all(servers.map(closeServer))
     },
   }
@@ -140,6 +142,7 @@ type Asked = { readonly request: IncomingMessage; readonly requestId: string; re
 /** What the listeners of the door share. */
 class Door {
   readonly #options: AdminDoorOptions
+  readonly #closing = new AbortController()
   readonly #start = randomBytes(4).toString('hex')
   #tls: DoorTls
   /** One opinion a connection as long as the CAs stay the same; the window is asked on every request. */
@@ -163,6 +166,11 @@ class Door {
     }
   }
 
+  /** Answers without an end are ended: whoever wants more comes to the next door. */
+  endStreams(): void {
+    this.#closing.abort()
+  }
+
   /** Answers one request; never rejects. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = `${this.#start}-${(++this.#count).toString(36)}`
@@ -177,6 +185,9 @@ class Door {
       if (seen.page !== undefined) {
         status = seen.page.status
         sendPage(response, seen.page, requestId)
+      } else if (result instanceof LiveAnswer) {
+        status = result.status
+        sendLive(response, result, requestId)
       } else if (result instanceof StreamedAnswer) {
         await sendStreamed(response, result, { requestId, idleMs: this.#patience.idleMs, failed })
       } else {
@@ -192,7 +203,7 @@ class Door {
     this.#options.requestEnded?.(seen.route ?? 'none', status)
     await discardRest(request)
     response.end()
-    if (request.complete) clearTimeout(seen.deadline)
+    if (request.complete && !this.#closing.signal.aborted) clearTimeout(seen.deadline)
     else endConnection(request, response)
   }
 
@@ -213,20 +224,30 @@ class Door {
   async #handle(request: IncomingMessage, { requestId, seen }: { requestId: string; seen: Seen }): Promise<unknown> {
     const operator = this.#authenticate(request.socket)
     seen.operator = operator
-    refuseCrossSite(request.headers)
     const { pathname, searchParams } = readTarget(request.url ?? '')
+    // Dashboards and alerts link to the live page, which changes nothing and cannot be framed.
+    if (!isLiveTarget(pathname) || !isPageOpened(request)) refuseCrossSite(request.headers)
     if (isCounterTarget(pathname)) {
       seen.route = counterLabel
       seen.page = await answerCounter(this.#counterCall({ request, requestId, seen }), this.#counter)
       return undefined
+    }
+    if (isLiveTarget(pathname)) {
+      seen.route = liveLabel
+      return answerLive(this.#counterCall({ request, requestId, seen }), this.#counter)
     }
     const method = methodOf(request)
     const { route, parameters } = findRoute(method, pathname)
     seen.route = route.path
     const role = requireRole(operator, route.roles)
     if (route.streams === true) clearTimeout(seen.deadline)
-    const rights = { operator, role, requestId }
-    const call: AdminCall = { request, query: searchParams, parameters, ...rights, patience: this.#patience }
+    const call: AdminCall = {
+      ...{ request, parameters, operator, role, requestId },
+      query: searchParams,
+      patience: this.#patience,
+      closing: this.#closing.signal,
+      judgeAgain: () => void requireRole(this.#authenticate(request.socket), route.roles),
+    }
     return await route.handle(call, this.#options.services)
   }
 
@@ -234,7 +255,8 @@ class Door {
   #sendProblem(response: ServerResponse, problem: Problem, asked: Asked): void {
     const { requestId } = asked
     const { status } = problem
-    if (isCounterTarget(asked.request.url ?? '')) {
+    const target = asked.request.url ?? ''
+    if (isCounterTarget(target) || isLiveTarget(target)) {
       sendPage(response, counterFault(problem, this.#counterCall(asked), this.#counter), requestId)
     } else {
       sendWhole(response, { status, requestId, contentType: 'application/problem+json', body: problem })

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { GatewayError } from '../base/errors.ts'
 
 /**
@@ -15,6 +15,11 @@ export function refuseCrossSite(headers: IncomingHttpHeaders): void {
   if (origin !== undefined && origin !== `https://${headers.host ?? ''}`) {
     throw refused(`it comes from another origin (${JSON.stringify(origin.slice(0, 100))})`)
   }
+}
+
+/** Whether a browser opens a page in a tab of its own, as by a link: whoever had it opened sees nothing of it. */
+export function isPageOpened({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): boolean {
+  return method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
 }
 
 function refused(why: string): GatewayError {

@@ -27,7 +27,10 @@ export type GatewayOverview = {
 }
 
 /** Throws `store_unavailable`. */
-export async function listGateways(store: LifecyclePorts['store'], gatewayId: string): Promise<GatewayOverview> {
+export async function listGateways(
+  store: Pick<LifecyclePorts['store'], 'position' | 'gateways'>,
+  gatewayId: string,
+): Promise<GatewayOverview> {
   // Reports are read last: what they say cannot lack more than the version that was read before.
   const { version: storeVersion } = await store.position()
   const { nowMs, gateways } = await store.gateways()

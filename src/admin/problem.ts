@@ -17,6 +17,7 @@ const titles: Partial<Record<FaultCode, string>> = {
   admin_request_invalid: 'The request cannot be used',
   admin_role_missing: 'Your role does not allow this',
   admin_unauthenticated: 'An operator certificate is needed',
+  admin_viewers_limit: 'Too many are looking at the live page',
   body_too_large: 'The body is too large',
   certificate_exists: 'The login ID has a certificate',
   certificate_limit_reached: 'The contract has as many certificates as it may',

@@ -10,6 +10,7 @@ import { crlRoutes } from './crl-routes.ts'
 import { directoryRoutes } from './directory-routes.ts'
 import { listGateways } from './gateway-list.ts'
 import { describeStatus } from './gateway-status.ts'
+import { liveRoute } from './live/live-route.ts'
 import { noticeRoutes } from './notice-routes.ts'
 import { describeOpenApi } from './openapi.ts'
 import { operatorRoles } from './operator.ts'
@@ -109,6 +110,7 @@ export const adminRoutes: readonly AdminRoute[] = [
     handle: showGateways,
     docs: { summary: 'Every gateway of the store, and how far it is behind' },
   },
+  liveRoute,
   {
     method: 'GET',
     path: '/v1/connections',

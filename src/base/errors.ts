@@ -19,6 +19,7 @@ export const faults = {
   admin_request_invalid: { status: 400, origin: 'operator', logLevel: 'info', retryable: false },
   admin_role_missing: { status: 403, origin: 'operator', logLevel: 'warn', retryable: false },
   admin_unauthenticated: { status: 401, origin: 'operator', logLevel: 'warn', retryable: false },
+  admin_viewers_limit: { status: 503, origin: 'operator', logLevel: 'warn', retryable: true },
   audit_chain_broken: { status: 500, origin: 'operator', logLevel: 'error', retryable: false },
   audit_write_failed: { status: 500, origin: 'operator', logLevel: 'error', retryable: true },
   body_idle_timeout: { status: 408, origin: 'client', logLevel: 'info', retryable: true },

@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { CommandError, exitCodes } from './command-context.ts'
 
@@ -15,6 +16,8 @@ export type DemoPlace = {
   readonly key: string
   readonly ca: string
   readonly stateFolder: string
+  /** Added to every port. */
+  readonly offset: number
   /** Files of the operator who has this role. */
   operatorOf(role: string): { readonly cert: string; readonly key: string }
 }
@@ -22,7 +25,9 @@ export type DemoPlace = {
 /** Throws CommandError for an offset that is none. */
 export function findDemo(context: { root: string; env: Readonly<Record<string, string | undefined>> }): DemoPlace {
   const offset = readOffset(context.env.SEKISHO_PORT_OFFSET)
-  const certificates = join(context.root, 'certs', 'demo')
+  // A link to it, as npx makes one, would be shown to people as another place.
+  const root = existsSync(context.root) ? realpathSync(context.root) : context.root
+  const certificates = join(root, 'certs', 'demo')
   const operatorOf = (role: string) => ({
     cert: join(certificates, 'operators', `${role}.pem`),
     key: join(certificates, 'operators', `${role}.key`),
@@ -34,7 +39,8 @@ export function findDemo(context: { root: string; env: Readonly<Record<string, s
     ...operatorOf('security'),
     operatorOf,
     ca: join(certificates, 'root-ca.pem'),
-    stateFolder: join(context.root, offset === 0 ? 'data' : `data-${offset}`),
+    offset,
+    stateFolder: join(root, offset === 0 ? 'data' : `data-${offset}`),
   }
 }
 

@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Inspection } from '../trust/inspect.ts'
-import { CommandError, exitCodes } from './command-context.ts'
 import type { CommandTools } from './run-command.ts'
-import { counted, printable, textTable } from './text-table.ts'
+import { counted, textTable } from './text-table.ts'
 
 /** Answer of `GET /v1/revocations`. */
 export type RevocationList = {
@@ -35,12 +32,9 @@ type ConnectionList = {
 
 type IssuerList = { readonly issuers: readonly { name: string; issuerId: string; redisKey: string }[] }
 
-type InspectionList = { readonly inspections: readonly Inspection[] }
-
 const pageMax = 1_000
-const certificateFileBytesMax = 65_536
 
-/** `list`, `connections`, `issuers` and `inspect`. */
+/** `list`, `connections` and `issuers`. */
 export function addListCommands(program: Command, tools: CommandTools): void {
   program
     .command('list')
@@ -58,11 +52,6 @@ export function addListCommands(program: Command, tools: CommandTools): void {
     .command('issuers')
     .description('issuing CAs: name, issuerId, and the Redis key of their revocations')
     .action(() => listIssuers(tools))
-  program
-    .command('inspect')
-    .argument('<file>', 'certificate, PEM or DER')
-    .description('what the certificate door would say of a certificate; exit code 1 if every door would refuse it')
-    .action((file: string) => inspectFile(file, tools))
 }
 
 function readCount(text: string): number {
@@ -122,36 +111,4 @@ async function listIssuers(tools: CommandTools) {
   const list = await tools.client().call<IssuerList>({ method: 'GET', path: '/v1/issuers' })
   const rows = list.issuers.map(({ name, issuerId, redisKey }) => [name, issuerId, redisKey])
   tools.print(list, textTable(['NAME', 'ISSUER ID', 'REDIS KEY'], rows))
-}
-
-async function inspectFile(file: string, tools: CommandTools) {
-  const bytes = readCertificateFile(file)
-  const answer = await tools.client().call<InspectionList>({ method: 'POST', path: '/v1/inspect', bytes })
-  tools.print(answer, answer.inspections.map(describeInspection).join('\n'))
-  if (answer.inspections.every(({ verdict }) => verdict !== 'permitted')) tools.setExitCode(exitCodes.failed)
-}
-
-function describeInspection({ door, verdict, steps, ...certificate }: Inspection): string {
-  const facts = [
-    ['Issuer', certificate.issuer ?? 'none that is configured for this door'],
-    ['Serial', certificate.serial ?? '-'],
-    ['Login ID', certificate.loginId ?? '-'],
-    ['Valid', `${certificate.notBefore ?? '-'} to ${certificate.notAfter ?? '-'}`],
-  ].map(([name = '', value = '']) => `${name.padEnd(9)} ${printable(value)}\n`)
-  const table = textTable(
-    ['OUTCOME', 'CHECK', 'DETAIL'],
-    steps.map(({ check, result, detail }) => [result.replaceAll('_', ' '), check, detail ?? '']),
-  )
-  const sentence = verdict === 'permitted' ? 'would permit it' : `would refuse it: ${verdict}`
-  return `${facts.join('')}\n${table}\nThe door ${printable(door)} ${sentence}.\n`
-}
-
-function readCertificateFile(file: string): Buffer {
-  try {
-    const bytes = readFileSync(file)
-    if (bytes.length <= certificateFileBytesMax) return bytes
-  } catch (cause) {
-    throw new CommandError(`Cannot read ${file}: ${(cause as Error).message}`, { cause })
-  }
-  throw new CommandError(`Cannot use ${file} as a certificate: it is over ${certificateFileBytesMax} bytes`)
 }

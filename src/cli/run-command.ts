@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import packageJson from '../../package.json' with { type: 'json' }
 import { GatewayError } from '../base/errors.ts'
 import { type AdminAccess, AdminClient } from './admin-client.ts'
 import { addCaCommands } from './ca-command.ts'
@@ -7,8 +8,11 @@ import { type CommandContext, CommandError, exitCodes } from './command-context.
 import { addContractCommands } from './contract-commands.ts'
 import { addCrlCommands } from './crl-commands.ts'
 import { findDemo } from './demo-place.ts'
+import { addDoctorCommand } from './doctor-command.ts'
 import { addEnrollCommand } from './enroll-command.ts'
+import { addExplainCommand } from './explain-command.ts'
 import { addGatewayCommands } from './gateway-commands.ts'
+import { addInspectCommand } from './inspect-command.ts'
 import { addListCommands } from './list-commands.ts'
 import { addLocalCommands } from './local-commands.ts'
 import { addNoticeCommands } from './notice-commands.ts'
@@ -51,6 +55,8 @@ Examples:
   sekisho notices --dry-run --date 2027-04-01         mails that would go out that day
   sekisho gateways                                    which gateways are behind
   sekisho inspect user02.pem                          what the door says of a certificate, step by step
+  sekisho explain k3x9q0aa-1f-2                       what happened to the request of this id, and why
+  sekisho doctor --config /etc/sekisho/sekisho.yaml   what a gateway needs, and how to mend what is wrong
   sekisho config check config/full.yaml
   sekisho enroll --login-id user07                    a key and a certificate for a user of Linux or macOS
   sekisho reload                                      puts the configuration as it is on disk in force
@@ -88,6 +94,7 @@ function describeProgram(program: Command, tools: CommandTools): void {
     .description(
       'Sekisho: the front door of certificate-mode login. What changes something is a dry run unless --apply is given.',
     )
+    .version(packageJson.version)
     .option('--admin <url>', 'admin door, https://host:port (default: the demo of this clone)')
     .option('--cert <file>', "operator certificate (default: the demo's security operator)")
     .option('--key <file>', 'its private key')
@@ -104,6 +111,7 @@ function describeProgram(program: Command, tools: CommandTools): void {
   addRestoreCommand(program, tools)
   addRuleCommands(program, tools)
   addListCommands(program, tools)
+  addInspectCommand(program, tools)
   addCrlCommands(program, tools)
   program.commandsGroup('Contracts, users and certificates:')
   addContractCommands(program, tools)
@@ -115,6 +123,8 @@ function describeProgram(program: Command, tools: CommandTools): void {
   addReloadCommand(program, tools)
   addGatewayCommands(program, tools)
   program.commandsGroup('On this machine:')
+  addDoctorCommand(program, tools)
+  addExplainCommand(program, tools)
   addLocalCommands(program, tools)
   addEnrollCommand(program, tools)
   addCaCommands(program, tools)

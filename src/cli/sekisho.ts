@@ -9,6 +9,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit()
 })
 
+// A name server that does not answer holds a thread of the process, ten seconds and more, which nothing can end: the doctor has to be done
+// by then. glibc reads this at the first look-up (resolv.conf(5)); a gateway started by this command line does not inherit it.
+if (process.argv.includes('doctor')) process.env.RES_OPTIONS ??= 'timeout:1 attempts:2'
+
 /** Entry of the command line: argv, environment, standard streams and the exit code; `run-command.ts` does the rest. */
 process.exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,

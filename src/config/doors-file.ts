@@ -43,11 +43,13 @@ const proxyProtocol = z
   .strictObject({
     trustedAddresses: addressRanges()
       .min(1)
-      .describe('Addresses of the load balancers; connections from anywhere else are closed'),
+      .describe(
+        'Addresses of the load balancers, whose connections must begin with it; those from elsewhere have their own address, and no header of theirs is read',
+      ),
   })
   .optional()
   .describe(
-    'Every connection begins with a PROXY protocol header (version 1 or 2) that tells the client’s address. Left out: none does',
+    'Every connection of a load balancer begins with a PROXY protocol header (version 1 or 2) that tells the client’s address. Left out: none does',
   )
 
 const oid = (description: string) =>

@@ -92,6 +92,7 @@ export const limitsFile = z
       20_000_000,
       'Most revoked certificates that fit into memory; with more the data becomes stale, and no revocation is left out silently',
     ),
+    liveViewersMax: whole([1, 1_000], 32, 'Operators who look at the live page of this gateway at the same time'),
     liveConnectionsListMax: whole([1, 100_000], 1_000, 'Most connections listed by `GET /v1/connections`'),
     drainTimeoutMs: whole([0, 3_600_000], 30_000, 'Longest time a drain waits for requests in progress'),
   })

@@ -23,21 +23,19 @@ export type Outcome = {
   readonly fields: FieldList
 }
 
-type Logged = Omit<Outcome, 'fields' | 'route'> & Pick<AccessRecord, 'loginResult' | 'traceId'>
+type Logged = Omit<Outcome, 'fields'> & Pick<AccessRecord, 'loginResult' | 'traceId'>
 
 /** The one place where a request is counted and logged, each exactly once. */
 export function recordOutcome(connection: ClientConnection, outcome: Outcome): void {
-  const durationMs = count(connection, outcome.route, outcome.status, outcome.startedAtMs)
+  const durationMs = msSince(connection, outcome.startedAtMs)
+  connection.door.metrics.requestEnded(outcome.route, outcome.status, durationMs / 1_000)
   const trace = connection.trace && traceRequest(connection, outcome)
   trace?.ended({ ...outcome, failed: outcome.status >= 500, loginResult: undefined })
   log(connection, { ...outcome, loginResult: undefined, traceId: trace?.traceId }, durationMs)
 }
 
-/** Returns the duration. Unit: milliseconds. */
-function count({ door }: ClientConnection, route: string, status: number, startedAtMs: number): number {
-  const durationMs = startedAtMs === 0 ? 0 : door.clock.monotonicMs() - startedAtMs
-  door.metrics.requestEnded(route, status, durationMs / 1_000)
-  return durationMs
+function msSince({ door }: ClientConnection, startedAtMs: number): number {
+  return startedAtMs === 0 ? 0 : door.clock.monotonicMs() - startedAtMs
 }
 
 function log(connection: ClientConnection, outcome: Logged, durationMs: number): void {
@@ -57,6 +55,7 @@ function log(connection: ClientConnection, outcome: Logged, durationMs: number):
     upstreamMs: outcome.upstreamMs,
     loginId: identified ? subject.loginId : undefined,
     certificateSerial: identified ? connection.presentedSerial : undefined,
+    route: outcome.route,
     outcome: outcome.outcome,
     loginResult: outcome.loginResult,
     traceId: outcome.traceId,
@@ -77,7 +76,10 @@ export function recordExchange(connection: ClientConnection, exchange: Exchange,
   const outcome = exchange.fault ?? ended.outcome
   const status = ended.status ?? exchange.status
   const { route } = exchange.context
-  const durationMs = count(connection, route, status, ended.startedAtMs)
+  const durationMs = msSince(connection, ended.startedAtMs)
+  // A WebSocket may last for hours; what its user waited for was the application's answer.
+  const waitedMs = exchange.switched ? (exchange.upstreamMs ?? durationMs) : durationMs
+  door.metrics.requestEnded(route, status, waitedMs / 1_000)
   const { loginResult } = exchange
   if (loginResult !== undefined) door.metrics.appLogin(door.name, loginResult)
   const failed = status >= 500 || (exchange.fault !== undefined && status < 400)
@@ -90,7 +92,7 @@ export function recordExchange(connection: ClientConnection, exchange: Exchange,
     const { startedAtMs } = ended
     log(
       connection,
-      { ...said, requestId, method, host, target, status, bodyBytes, startedAtMs, upstreamMs, outcome },
+      { ...said, requestId, method, host, target, status, bodyBytes, startedAtMs, upstreamMs, route, outcome },
       durationMs,
     )
   }

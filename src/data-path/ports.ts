@@ -69,6 +69,8 @@ export type AccessRecord = {
   readonly upstreamMs: number | undefined
   readonly loginId: string | undefined
   readonly certificateSerial: string | undefined
+  /** Label of the route: the upstream's name where one was tried, `own` for the gateway's own answers, else `refused`. */
+  readonly route: string
   readonly outcome: string
   /** The application's claim; undefined: it made none. */
   readonly loginResult: LoginResult | undefined

@@ -66,6 +66,7 @@ export function formatAccessLine(
     upstreamMs: record.upstreamMs === undefined ? undefined : roundMs(record.upstreamMs),
     loginId: record.loginId,
     certificateSerial: record.certificateSerial,
+    route: record.route,
     outcome: record.outcome,
     loginResult: record.loginResult,
     traceId: record.traceId,

@@ -49,9 +49,12 @@ export function watchAuditChain(options: AuditWatchOptions): { close(): Promise<
 }
 
 /** What is wrong; undefined: nothing. */
-async function readChain({ file }: AuditWatchOptions, signal: AbortSignal): Promise<readonly string[] | undefined> {
+async function readChain(
+  { file, pause = pauseByTimer }: AuditWatchOptions,
+  signal: AbortSignal,
+): Promise<readonly string[] | undefined> {
   try {
-    const { ok, findings } = await verifyAuditFile(file, { betweenSlices: createRest(signal) })
+    const { ok, findings } = await verifyAuditFile(file, { betweenSlices: createRest(pause, signal) })
     return ok ? undefined : findings
   } catch (error) {
     return [`It cannot be read: ${error instanceof Error ? error.message : String(error)}`]
@@ -59,13 +62,13 @@ async function readChain({ file }: AuditWatchOptions, signal: AbortSignal): Prom
 }
 
 /** Rests between two slices of a reading; rejects when it is to end. */
-function createRest(signal: AbortSignal): () => Promise<void> {
+function createRest(pause: NonNullable<AuditWatchOptions['pause']>, signal: AbortSignal): () => Promise<void> {
   let beganMs = systemClock.monotonicMs()
   return async () => {
     signal.throwIfAborted()
     const tookMs = systemClock.monotonicMs() - beganMs
     if (tookMs < sliceMs) return
-    await pauseByTimer(Math.ceil(tookMs * restAfterSlice), signal)
+    await pause(Math.ceil(tookMs * restAfterSlice), signal)
     beganMs = systemClock.monotonicMs()
   }
 }

@@ -179,7 +179,7 @@ export const metricTable: readonly MetricRow[] = [
   {
     name: 'sekisho_request_duration_seconds',
     type: 'histogram',
-    help: 'Time from the first byte of a request to the end of its response',
+    help: 'Time from the first byte of a request to the end of its response; of a WebSocket, until the application switched',
     labels: ['route'],
     buckets: durationBuckets,
     series: (names) => each(names.routes),
@@ -268,6 +268,14 @@ export const metricTable: readonly MetricRow[] = [
     labels: ['statistic'],
     perThread: true,
     series: () => each(delayStatistics),
+  },
+  {
+    name: 'sekisho_event_loop_turn_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the event loop last got round, told once a second; Unix time. One that is blocked for good tells no delay any more',
+    labels: [],
+    perThread: true,
+    series: single,
   },
   {
     name: 'sekisho_workers',

@@ -39,6 +39,8 @@ export type Metrics = {
    */
   relayout(names: MetricNames): MetricRelayout
   render(): Promise<MetricsPage>
+  /** The same numbers as they are now, by the slots of the layout; histograms and all. Valid until the next reading. */
+  read(): { readonly layout: MetricLayout; readonly values: Float64Array }
 }
 
 type Value = { readonly labels: Record<string, string | number>; readonly value: number; readonly metricName?: string }
@@ -69,6 +71,10 @@ export function createMetrics(options: {
   }
   if (options.processMetrics ?? true) collectDefaultMetrics({ register: registry })
 
+  const readSheets = () => {
+    options.refresh?.()
+    totals.read(new Map([['control', controlSheet], ...workers]))
+  }
   const commit = (layout: MetricLayout) => {
     const next = MetricSheet.create(layout)
     controlThread.useSheet(layout, next.buffer)
@@ -106,9 +112,13 @@ export function createMetrics(options: {
       for (const id of workers.keys()) moving.set(id, MetricSheet.create(layout))
       return { layout, sheetOf: (id) => moving.get(id), commit: () => commit(layout) }
     },
+    read() {
+      readSheets()
+      const { layout, values } = totals
+      return { layout, values }
+    },
     async render() {
-      options.refresh?.()
-      totals.read(new Map([['control', controlSheet], ...workers]))
+      readSheets()
       return { contentType: registry.contentType, body: await registry.metrics() }
     },
   }

@@ -1,3 +1,4 @@
+import { systemClock } from '../base/clock.ts'
 import type { FaultCode } from '../base/errors.ts'
 import type { MetricLayout } from '../base/metric-sheet.ts'
 import type { ConnectionProtocol, DataPathMetrics, HandshakeResult } from '../data-path/ports.ts'
@@ -86,6 +87,7 @@ export function createWorkerMetrics(layout: MetricLayout, buffer: SharedArrayBuf
     eventLoopDelay(p99Seconds, maxSeconds) {
       set(slots.delayP99, p99Seconds)
       set(slots.delayMax, maxSeconds)
+      set(slots.turnAt, systemClock.nowMs() / 1_000)
     },
     useSheet(nextLayout, nextBuffer) {
       const next = findWorkerSlots(nextLayout, nextBuffer)

@@ -52,6 +52,7 @@ export type WorkerSlots = {
   readonly accessDropped: number
   readonly delayP99: number
   readonly delayMax: number
+  readonly turnAt: number
   readonly lost: number
 }
 
@@ -75,6 +76,7 @@ export function findWorkerSlots(layout: MetricLayout, buffer: SharedArrayBuffer)
     accessDropped: slot('sekisho_access_log_dropped_total'),
     delayP99: slot('sekisho_event_loop_delay_seconds', 'p99'),
     delayMax: slot('sekisho_event_loop_delay_seconds', 'max'),
+    turnAt: slot('sekisho_event_loop_turn_timestamp_seconds'),
     lost: slot('sekisho_metrics_lost_total'),
   }
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { stripTypeScriptTypes } from 'node:module'
 import { gzipSync } from 'node:zlib'
+import { moveImports, readBrowserModule } from '../base/browser-module.ts'
 import type { PortalAnswer, PortalCall } from './portal-call.ts'
 import { portalStyle } from './portal-style.ts'
 
@@ -42,9 +41,7 @@ function loadAssets(): AssetStore {
     const known = urls.get(name)
     if (known !== undefined) return known
     // What it imports comes first, because its own hash covers their addresses.
-    const text = readModule(name).replace(/(from |import )'\.\/([a-z0-9-]+)\.(?:ts|js)'/g, (_, how, other: string) => {
-      return `${how}'${addModule(other)}'`
-    })
+    const text = moveImports(readBrowserModule(new URL(`./browser/${name}.ts`, import.meta.url)), addModule)
     return add(name, { text, suffix: 'js', contentType: scripts })
   }
   add('portal', { text: portalStyle, suffix: 'css', contentType: 'text/css; charset=utf-8' })
@@ -57,18 +54,6 @@ function loadAssets(): AssetStore {
     },
     find: (fileName) => files.get(fileName),
   }
-}
-
-/** The source without its types, comments that start a line, and blank lines; in a built package it has no types any more. */
-function readModule(name: string): string {
-  const source = new URL(`./browser/${name}.ts`, import.meta.url)
-  const text = existsSync(source)
-    ? stripTypeScriptTypes(readFileSync(source, 'utf8'))
-    : readFileSync(new URL(`./browser/${name}.js`, import.meta.url), 'utf8')
-  return text
-    .replace(/^[ \t]*(?:\/\*\*[\s\S]*?\*\/|\/\/.*)$/gm, '')
-    .replace(/[ \t]+$/gm, '')
-    .replace(/\n{2,}/g, '\n')
 }
 
 /** `/.sekisho/assets/…`: kept by browsers for ever, because another content has another name. */

@@ -49,7 +49,7 @@ export async function inspectCertificate(
     serial: opinion?.certificate.serial ?? null,
     notBefore: isoOrNull(opinion?.certificate.notBeforeMs),
     notAfter: isoOrNull(opinion?.certificate.notAfterMs),
-    steps: stepsUpTo(denial),
+    steps: stepsUpTo(denial, answer === 'unavailable' ? ofTheDirectory : none),
   }
 }
 
@@ -62,12 +62,23 @@ function present(der: Uint8Array, rules: OpinionRules): Presented {
   }
 }
 
-function stepsUpTo(denial: Denial | undefined): InspectionStep[] {
+/** What the directory is asked for; in judging order they come before what is said where it does not answer. */
+const ofTheDirectory: ReadonlySet<DenialReason> = new Set([
+  'login_id_unknown',
+  'certificate_not_registered',
+  'certificate_superseded',
+  'user_suspended',
+  'contract_not_in_certificate_mode',
+])
+const none: ReadonlySet<DenialReason> = new Set()
+
+/** `unanswered`: checks that had nothing to go by. */
+function stepsUpTo(denial: Denial | undefined, unanswered: ReadonlySet<DenialReason>): InspectionStep[] {
   if (denial === undefined) return denialReasons.map((check) => ({ check, result: 'passed' }))
   const failedAt = denialReasons.indexOf(denial.reason)
   return denialReasons.map((check, at) => {
     if (at === failedAt) return { check, result: 'failed', detail: denial.detail }
-    return { check, result: at < failedAt ? 'passed' : 'not_reached' }
+    return { check, result: at < failedAt && !unanswered.has(check) ? 'passed' : 'not_reached' }
   })
 }
 

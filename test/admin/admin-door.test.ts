@@ -48,6 +48,8 @@ t.test('each route with each role', async (t) => {
     'GET /v1/issuers': ['GET', '/v1/issuers', {}],
     'POST /v1/inspect': ['POST', '/v1/inspect', { body: 'x' }],
     'GET /v1/status': ['GET', '/v1/status', {}],
+    // Its answer to GET has no end.
+    'GET /v1/live': ['HEAD', '/v1/live', {}],
     'POST /v1/reload': ['POST', '/v1/reload', {}],
     'GET /v1/openapi.json': ['GET', '/v1/openapi.json', {}],
     'GET /v1/contracts': ['GET', '/v1/contracts', {}],

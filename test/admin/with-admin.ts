@@ -3,11 +3,14 @@ import { request as startRequest } from 'node:https'
 import { tmpdir } from 'node:os'
 import type { Test } from 'tap'
 import { type AdminDoor, type AdminTimeouts, startAdminDoor } from '../../src/admin/admin-door.ts'
+import { LiveFeed, type LiveFeedOptions } from '../../src/admin/live/live-feed.ts'
 import { operatorRoles } from '../../src/admin/operator.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import type { CrlDesk } from '../../src/ca-sources/ports.ts'
 import type { ReloadCause, ReloadResult, ReloadStatus } from '../../src/control-path/reload.ts'
 import type { LifecyclePorts } from '../../src/lifecycle/ports.ts'
+import { createMetricLayout } from '../../src/observe/metric-table.ts'
+import { createMetrics } from '../../src/observe/metrics-page.ts'
 import type { Inspection } from '../../src/trust/inspect.ts'
 import { createTestCa, type TestCertificate } from '../helpers/test-ca.ts'
 import { startFakeLifecycle } from '../lifecycle/fake-lifecycle.ts'
@@ -81,13 +84,51 @@ export type AdminOptions = {
   /** Default: none are taken. */
   crls?: CrlDesk
   crlUploads?: { folder: string; bytesMax(): number }
+  /** Of the live page, whose counters are nobody's but the test's. */
+  live?: Partial<LiveFeedOptions> & { readonly viewersMax?: number }
+}
+
+/** Names of the metrics behind the live page. */
+export const metricNames = {
+  doors: ['main', 'portal'],
+  routes: ['app'],
+  upstreams: ['app'],
+  targets: [
+    { upstream: 'app', name: '10.0.0.1:8080' },
+    { upstream: 'app', name: '10.0.0.2:8080' },
+  ],
+  issuers: ['demo-issuing-ca'],
+  crlLists: ['partner-ca/full'],
+  publishers: ['demo-issuing-ca'],
+  serverCertificates: ['bank.example'],
+  adminRoutes: ['/v1/live'],
+  build: { version: '0.1.0', node: 'v26', openssl: '3' },
 }
 
 export async function withAdmin(
   t: Test,
-  { handles, timeouts, lifecycle: changes, crls, crlUploads, ...options }: AdminOptions = {},
+  { handles, timeouts, lifecycle: changes, crls, crlUploads, live: liveChanges, ...options }: AdminOptions = {},
 ) {
   const lifecycle = await startFakeLifecycle(t, changes)
+  const metrics = createMetrics({ layout: createMetricLayout(metricNames), processMetrics: false })
+  const { viewersMax = 32, ...feedChanges } = liveChanges ?? {}
+  const live = new LiveFeed({
+    config: () =>
+      ({
+        doors: { certificate: [{ name: 'main' }], public: { name: 'portal' } },
+        revocation: { maxStalenessSeconds: 60 },
+        limits: { liveViewersMax: viewersMax },
+        workers: 1,
+      }) as never,
+    metrics,
+    follower: lifecycle.follower,
+    store: lifecycle.ports.store,
+    gatewayId: lifecycle.reports.gatewayId,
+    clock: systemClock,
+    log: lifecycle.ports.log,
+    ...feedChanges,
+  })
+  t.teardown(() => live.close())
   const inspected: Uint8Array[] = []
   const lines: unknown[][] = []
   const ended: [string, number][] = []
@@ -125,6 +166,7 @@ export async function withAdmin(
       },
       lifecycle: lifecycle.ports,
       crls,
+      live,
       crlUploads: crlUploads ?? { folder: tmpdir(), bytesMax: () => 1_048_576 },
       notices: {
         store: lifecycle.ports.store,
@@ -154,7 +196,7 @@ export async function withAdmin(
   const port = door.addresses[0]?.port ?? 0
   const call = (method: string, path: string, callOptions: CallOptions = {}) =>
     callDoor({ port, method, path }, callOptions)
-  return { ...lifecycle, door, port, call, inspected, lines, ended, reloads }
+  return { ...lifecycle, door, port, call, inspected, lines, ended, reloads, live, metrics }
 }
 
 function callDoor(target: { port: number; method: string; path: string }, options: CallOptions): Promise<Answer> {

@@ -1,5 +1,6 @@
 // Goal: a WebSocket is one request: counted once, in the class of the status its client was sent, and logged once, with that status
-// (101 over HTTP/1.1, 200 over HTTP/2), the application's bytes and how it ended; the gauge of open ones goes back to 0.
+// (101 over HTTP/1.1, 200 over HTTP/2), the application's bytes and how it ended; the gauge of open ones goes back to 0. Its time in the histogram is that of the
+// answer to its request, however long it stays.
 // Method: one WebSocket of each fate on each road; the changes of the counters and the lines of the access log.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -42,6 +43,8 @@ async function counts(): Promise<Record<string, number>> {
   return found
 }
 
+const secondsOf = async () => (await gateway.metric('sekisho_request_duration_seconds_sum', { route: 'app' })) ?? 0
+
 function changesOf(before: Record<string, number>, after: Record<string, number>): Record<string, number> {
   const changed = Object.keys(after).filter((name) => after[name] !== before[name])
   return Object.fromEntries(changed.map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)]))
@@ -81,6 +84,7 @@ for (const over of webSocketRoads) {
   for (const [fate, { end, outcome }] of Object.entries(fates)) {
     t.test(`${fate}, over ${over}`, async (t) => {
       const before = await counts()
+      const secondsBefore = await secondsOf()
       const path = setting.newPath()
       const ends = await setting.open({ over, certificate, path })
       await setting.untilOpen(1)
@@ -102,6 +106,9 @@ for (const over of webSocketRoads) {
       ])
       t.equal(lines.length, 1)
       t.strictSame(changesOf(before, await counts()), { [success]: 1, upgrades: 1 })
+      const { upstreamMs, durationMs } = lines[0] as { upstreamMs: number; durationMs: number }
+      const seconds = (await secondsOf()) - secondsBefore
+      t.ok(Math.abs(seconds - upstreamMs / 1_000) < 0.002, `${seconds} s, ${upstreamMs} of ${durationMs} ms`)
     })
   }
 

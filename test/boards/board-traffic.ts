@@ -1,4 +1,5 @@
 // What happens at the doors of a board's world: logins of every fate, and what operators and other systems ask.
+import type { WebSocket } from 'ws'
 import { systemClock } from '../../src/base/clock.ts'
 import { buildOcspRequest } from '../../src/x509/ocsp/build-request.ts'
 import { certIdOf } from '../../src/x509/ocsp/cert-id.ts'
@@ -9,6 +10,7 @@ import { Http2Client } from '../helpers/http2-client.ts'
 import { RawClient } from '../helpers/raw-client.ts'
 import { createTestCa, type TestCertificate } from '../helpers/test-ca.ts'
 import { issuingCaOf } from '../helpers/test-ocsp.ts'
+import { openWebSocket } from '../helpers/web-socket.ts'
 import type { RunningGateway } from '../helpers/with-gateway.ts'
 import { type BoardWorld, issuerName } from './board-world.ts'
 
@@ -17,6 +19,7 @@ export class BoardTraffic {
   /** Certificates that are refused, each for its own reason; undefined: none is shown. */
   readonly #refused: readonly (TestCertificate | undefined)[]
   readonly #held: LiveClient[] = []
+  readonly #webSockets: WebSocket[] = []
   /** Users that a push has taken; their connections are not made again. */
   readonly #revoked = new Set<string>()
   #turn = 0
@@ -43,6 +46,8 @@ export class BoardTraffic {
     const { certificate: port } = gateway.ports
     const user = this.#next(turn)
     await visitWithNode({ port, certificate: user })
+    // Now and then each: a door ends connections on which nothing is asked.
+    await this.#held[turn % Math.max(1, this.#held.length)]?.request()
     await this.#overHttp2(gateway, this.#next(turn + 1))
     if (turn % 2 === 0) await visitWithNode({ port, certificate: this.#refused[(turn / 2) % this.#refused.length] })
     if (turn % 3 === 0) await visitWithNode({ port, certificate: user, path: '/slow' })
@@ -52,7 +57,7 @@ export class BoardTraffic {
     if (turn % 10 === 0) await operatorOf(gateway).call('POST', '/v1/crls/look', {})
   }
 
-  /** Connections of these users stay open at every gateway until they are cut, or the world ends. */
+  /** Connections of so many users, and a WebSocket, stay open at every gateway until they are cut, or the world ends. */
   async hold(count: number): Promise<void> {
     const holders = [...this.#world.users].filter(([loginId]) => !this.#revoked.has(loginId)).slice(-count)
     for (const { ports } of this.#world.gateways) {
@@ -61,6 +66,10 @@ export class BoardTraffic {
         await client.request()
         this.#held.push(client)
       }
+    }
+    for (const gateway of this.#world.gateways) {
+      const certificate = this.#next(0)
+      this.#webSockets.push(await openWebSocket(gateway, { over: 'http/1.1', path: '/rates', certificate }))
     }
   }
 
@@ -91,6 +100,7 @@ export class BoardTraffic {
 
   end(): void {
     for (const client of this.#held) client.destroy()
+    for (const webSocket of this.#webSockets) webSocket.terminate()
   }
 
   #next(turn: number): TestCertificate {

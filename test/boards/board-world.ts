@@ -13,7 +13,7 @@ import { startRedisServer } from '../helpers/redis-server.ts'
 import { createTestCa, type TestCa, type TestCertificate } from '../helpers/test-ca.ts'
 import { crlOf } from '../helpers/test-crl.ts'
 import { ocspResponse, startTestResponder } from '../helpers/test-ocsp.ts'
-import { plainAnswer, TestUpstream } from '../helpers/upstream.ts'
+import { plainAnswer, serveWebSocket, TestUpstream } from '../helpers/upstream.ts'
 import { type RunningGateway, withGateway } from '../helpers/with-gateway.ts'
 
 /** Names of the issuers in the configuration. */
@@ -95,7 +95,12 @@ function seedOf(ca: TestCa, users: ReadonlyMap<string, TestCertificate>): Direct
       { contractId: 'yubin', loginMethod: 'password', certificateLimit: 100 },
     ],
     users: [
-      ...[...users.keys()].map((loginId) => ({ loginId, contractId: 'shoji', role: 'general' as const })),
+      ...[...users.keys()].map((loginId) => ({
+        loginId,
+        contractId: 'shoji',
+        role: 'general' as const,
+        email: `${loginId}@customer.test`,
+      })),
       { loginId: 'branch01', contractId: 'shoji', role: 'general' },
       { loginId: 'pass01', contractId: 'yubin', role: 'general' },
     ],
@@ -109,7 +114,7 @@ function seedOf(ca: TestCa, users: ReadonlyMap<string, TestCertificate>): Direct
   }
 }
 
-/** Echoes; says what became of a login, answers late on `/slow`, and breaks off on `/breaks`. */
+/** Echoes; says what became of a login, answers late on `/slow`, keeps WebSockets open on `/rates`, and breaks off on `/breaks`. */
 async function startApplication(): Promise<TestUpstream> {
   const app = await TestUpstream.start()
   let logins = 0
@@ -121,6 +126,7 @@ async function startApplication(): Promise<TestUpstream> {
     )
   })
   app.handle('/slow', ({ socket }) => void setTimeout(() => socket.write(plainAnswer('late')), 80))
+  app.handle('/rates', serveWebSocket())
   app.handle('/breaks', ({ socket }) => void socket.destroy())
   return app
 }
@@ -165,7 +171,8 @@ function configOf(options: { gatewayName: string; redisUrl: string; crlUrl: stri
     publicationDoor: {},
     publicDoor: { loginRequests: [{ path: '/login' }] },
     portal: { serviceName: { ja: '試験', en: 'Test' } },
-    notices: { from: 'notice@bank.test', outboxFolder: 'outbox' },
+    // Whatever the hour is, mails go out.
+    notices: { from: 'notice@bank.test', outboxFolder: 'outbox', sendHour: 0 },
     revocation: { pollMs: 100, reconcileSeconds: 10 },
     accessLog: { file: 'access.log' },
     logLevel: 'error',

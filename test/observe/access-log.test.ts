@@ -24,6 +24,7 @@ const record: AccessRecord = {
   upstreamMs: 0.5,
   loginId: 'user01',
   certificateSerial: '0a1b',
+  route: 'app',
   outcome: 'completed',
   loginResult: 'accepted',
   traceId: '0af7651916cd43dd8448eb211c80319c',

@@ -28,6 +28,8 @@ function createPage(options: { refresh?: () => void; processMetrics?: boolean } 
   return createMetrics({ layout, processMetrics: false, ...options })
 }
 
+const turnMetric = 'sekisho_event_loop_turn_timestamp_seconds'
+
 t.test('every series is there at 0 before anything happened', async (t) => {
   const page = createPage()
   page.addWorker('worker-0', MetricSheet.create(layout))
@@ -159,6 +161,7 @@ t.test('each call of a worker moves exactly its series', async (t) => {
   worker.connectionCut('retail', 'certificate_revoked')
   worker.fault('head_malformed')
   worker.accessLogDropped(4)
+  const beganMs = Date.now()
   worker.eventLoopDelay(0.01, 0.5)
   page.control.revocationEntries('demo-issuing-ca', 12)
   page.control.revocationDataAge(1.5)
@@ -188,8 +191,11 @@ t.test('each call of a worker moves exactly its series', async (t) => {
   page.control.certificatesExpiring([0, 6])
   page.control.auditChainRead(true)
   const { body } = await page.render()
-  const moved = [...parsePrometheus(body).values()]
-    .flatMap((family) => family.samples)
+  const samples = [...parsePrometheus(body).values()].flatMap((family) => family.samples)
+  const turnAt = samples.find(({ name, labels }) => name === turnMetric && labels.thread === 'worker-0')?.value ?? 0
+  t.ok(turnAt >= beganMs / 1_000 && turnAt <= Date.now() / 1_000, 'the time of the last turn')
+  const moved = samples
+    .filter(({ name }) => name !== turnMetric)
     .filter((sample) => sample.value !== 0 && !sample.name.endsWith('_bucket') && sample.name !== 'sekisho_build_info')
     .map((sample) => `${sample.name}{${Object.values(sample.labels)}} ${sample.value}`)
   t.strictSame(moved.sort(), [

@@ -1,7 +1,16 @@
 // Goal: nothing is released that is not committed, tested, described, or that comes out differently next time; each line says how to mend it.
 // Method: a small project of its own in Git, right first, then wrong in one way after another.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -75,7 +84,10 @@ t.test('a project in order passes, and package, bill of materials and licences a
   t.equal(failed, 0, text)
   t.equal(text.match(/^ok /gm)?.length, releaseChecks.length)
   t.match(text, /ok every test passed on this commit: 12 passed, 0 failed/)
-  t.same(readdirSync(made).sort(), ['licences.txt', 'sample-1.2.0.cdx.json', 'sample-1.2.0.tgz'])
+  const names = ['licences.txt', 'sample-1.2.0.cdx.json', 'sample-1.2.0.tgz']
+  t.same(readdirSync(made).sort(), ['SHA256SUMS', ...names])
+  const said = execFileSync('sha256sum', ['--check', 'SHA256SUMS'], { cwd: made, encoding: 'utf8' })
+  t.equal(said, names.map((name) => `${name}: OK\n`).join(''))
 })
 
 const wrongs: [what: string, check: string, change: (folder: string) => void, said: RegExp][] = [
@@ -157,6 +169,12 @@ const wrongs: [what: string, check: string, change: (folder: string) => void, sa
     /has SHA-256 [0-9a-f]{64}, then [0-9a-f]{64}\n {2}mend: unpack/,
   ],
   [
+    'a file that came with another umask',
+    'the package',
+    (folder) => chmodSync(join(folder, 'package.json'), 0o600),
+    /package\.json has the mode 600.*\n {2}mend: umask 022/,
+  ],
+  [
     'a build that fails',
     'the package',
     (folder) => writeFileSync(join(folder, 'build.js'), 'throw 1'),
@@ -168,12 +186,18 @@ for (const [what, name, change, said] of wrongs) {
     const folder = createProject(t)
     t.equal(check(t, folder, name).failed, 0, 'right before')
     change(folder)
-    const { failed, text } = check(t, folder, name)
+    const { failed, text, made } = check(t, folder, name)
     t.equal(failed, 1)
     t.match(text, said)
+    t.notOk(readdirSync(made).includes('SHA256SUMS'), 'nothing to sign')
   })
 }
 
 t.test('npm run release:check runs it', async (t) => {
   t.equal(JSON.parse(readSource('package.json').text).scripts['release:check'], 'node scripts/release-check.js')
+})
+
+t.test('RELEASING.md tells of every check', async (t) => {
+  const { text } = readSource('.github/RELEASING.md')
+  for (const [name] of releaseChecks) t.match(text, `| ${name} `)
 })

@@ -138,4 +138,6 @@ t.test('inspect says the same as the door, and which checks were passed before',
     { state: trust.state, answer: () => Promise.reject(new Error('the store is away')) },
   )
   t.equal(failing.verdict, 'trust_data_stale')
+  const unanswered = failing.steps.filter(({ result }) => result === 'not_reached').map(({ check }) => check)
+  t.strictSame(unanswered, denialReasons.slice(denialReasons.indexOf('login_id_unknown'), -1), 'nobody has said yes')
 })
