@@ -28,6 +28,6 @@ Sekisho demo bank / せきしょデモ銀行
   Counter ${url('admin')}counter/ with certs/demo/operators/branch.p12   Mails: ${offset === 0 ? 'data' : `data-${offset}`}/outbox/
   Revoke  ${offset === 0 ? '' : `SEKISHO_PORT_OFFSET=${offset} `}npx sekisho revoke --login-id user02 --apply
   Store   ${store}
-  Watch   http://127.0.0.1:${demoPorts.ops + offset}/metrics    Stop: Ctrl-C
+  Watch   ${url('admin')}live/ with certs/demo/operators/auditor.p12   http://127.0.0.1:${demoPorts.ops + offset}/metrics   Stop: Ctrl-C
 `
 }

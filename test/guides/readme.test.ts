@@ -119,12 +119,13 @@ t.test('what is said for the browser: addresses, files, passwords', { timeout: 6
     'https://localhost:8442/': /ログイン方式をお選びください/,
     'https://localhost:8442/.sekisho/issue': /<h1>電子証明書発行/,
     'https://localhost:9443/counter/': /取引店窓口/,
+    'https://localhost:9443/live/': /稼働状況/,
   }
   const addresses = [...section.matchAll(/<(https:[^>]+)>/g)].map(([, address = '']) => address)
   t.same(addresses.toSorted(), Object.keys(pages).toSorted(), 'each address is looked at here')
-  const operator = 'certs/demo/operators/branch'
+  const operatorOf = (address: string) => `certs/demo/operators/${address.endsWith('/live/') ? 'auditor' : 'branch'}`
   for (const [address, page] of Object.entries(pages)) {
-    const user = address.includes(':8443') ? 'certs/demo/users/user04' : operator
+    const user = address.includes(':8443') ? 'certs/demo/users/user04' : operatorOf(address)
     const certificate = address.includes(':8442') ? '' : `--cert ${user}.pem --key ${user}.key`
     const { output } = await reader.run(`curl --cacert certs/demo/root-ca.pem ${certificate} ${address}`)
     t.match(output, page, address)
