@@ -43,7 +43,13 @@ t.test('a configuration that cannot be used', async () => {
   await failedRestarts(1)
   t.match(gateway.output(), /stateFolders/, 'the reason is told')
   await serves()
-  writeFileSync(gateway.file, text)
+  writeFileSync(`${gateway.file}.new`, text)
+  renameSync(`${gateway.file}.new`, gateway.file)
+  // The old process reads the file too, and may have refused it: its record must be written before the head of the log is tampered with.
+  await eventually(
+    () => gateway.metric('sekisho_config_reloads_total', { result: 'unchanged' }),
+    (count) => count === 1,
+  )
 })
 
 t.test('an audit log that the next process cannot go on with', async () => {
