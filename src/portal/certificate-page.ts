@@ -92,7 +92,8 @@ export async function showNotice(call: PortalCall, services: PortalServices): Pr
 export async function tryCertificate(call: PortalCall, services: PortalServices): Promise<PortalAnswer> {
   const visitor = requireVisitor(call)
   const words = wordsOf(call, services, certificateWords)
-  const issued = (call.query.get('serial') ?? '').toLowerCase()
+  // Pages and certificate choosers write whole bytes, so with a zero in front.
+  const issued = (call.query.get('serial') ?? '').toLowerCase().replace(/^0+/, '')
   const asked = /^[0-9a-f]{1,40}$/.test(issued)
   const other = asked && issued !== visitor.certificate.serial
   const title = other ? words.tryOtherTitle : words.tryTitle
