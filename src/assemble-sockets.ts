@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { isRunning } from './base/is-running.ts'
 import type { UpstreamConfig } from './config/gateway-config.ts'
 
 /** Longest path of a Unix socket, with something to spare. Unit: bytes. */
@@ -63,14 +64,5 @@ function removeLeftBehind(folder: string, name: string): void {
   for (const file of readdirSync(folder)) {
     const pid = file.startsWith(`${name}-`) ? /-(\d+)\.sock$/.exec(file)?.[1] : undefined
     if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(folder, file), { force: true })
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
+import { isRunning } from '../../base/is-running.ts'
 
 /** What the doctor asks of the machine it runs on. Tests have their own. */
 export type Machine = {
@@ -38,14 +39,7 @@ export const thisMachine: Machine = {
     if (holder === undefined) return undefined
     return { processId: Number(holder), name: thisMachine.readText(`/proc/${holder}/comm`)?.trim() ?? '' }
   },
-  isAlive(processId) {
-    try {
-      process.kill(processId, 0)
-      return true
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'EPERM'
-    }
-  },
+  isAlive: isRunning,
 }
 
 function namesIn(folder: string): readonly string[] {
