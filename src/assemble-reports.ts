@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { counterLabel } from './admin/counter/counter-door.ts'
 import { liveLabel } from './admin/live/live-door.ts'
 import { adminRoutes } from './admin/routes.ts'
@@ -10,7 +11,7 @@ import type { Follower } from './control-path/follow.ts'
 import type { FollowerStatus } from './control-path/follower-status.ts'
 import type { GatewayReports } from './control-path/gateway-reports.ts'
 import type { IssuerIdentity } from './lifecycle/ports.ts'
-import { nameServerCertificates } from './observe/metric-names.ts'
+import { nameClientCertificates, nameServerCertificates } from './observe/metric-names.ts'
 import type { Metrics } from './observe/metrics-page.ts'
 import type { ReadinessCheck } from './observe/ops-listener.ts'
 import type { RevocationIndexWriter } from './trust/revocation-index-writer.ts'
@@ -78,13 +79,17 @@ export function readIssuers({ issuers }: GatewayConfig): IssuingCa[] {
   return issuers.map((issuer) => readIssuingCa(issuer, systemClock.nowMs()))
 }
 
-/** The certificates whose expiry is watched. */
-function listExpiries(config: GatewayConfig) {
-  const expiry = (kind: 'server' | 'issuer') => (certificate: { name: string; certificatePem: string }) => {
+/** The certificates whose expiry is watched. Read as OpenSSL does: our own need not be as strictly written as a user's. */
+export function listExpiries(config: GatewayConfig) {
+  const expiry = (kind: 'server' | 'client' | 'issuer') => (certificate: { name: string; certificatePem: string }) => {
     const { name, certificatePem } = certificate
-    return { kind, name, notAfterMs: readPemCertificate(certificatePem).notAfterMs }
+    return { kind, name, notAfterMs: new X509Certificate(certificatePem).validToDate.getTime() }
   }
-  return [...nameServerCertificates(config).map(expiry('server')), ...config.issuers.map(expiry('issuer'))]
+  return [
+    ...nameServerCertificates(config).map(expiry('server')),
+    ...nameClientCertificates(config).map(expiry('client')),
+    ...config.issuers.map(expiry('issuer')),
+  ]
 }
 
 /** How the store is followed, for `/readyz?verbose`: logins go on with what is known, until `trust_data` says otherwise. */

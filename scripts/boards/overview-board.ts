@@ -329,7 +329,8 @@ export const overviewBoard: Board = {
         {
           title: 'Certificates of doors and CAs: days left',
           belowZero: true,
-          description: 'Until a server certificate or an issuing CA expires. Good: more than 30 days.',
+          description:
+            'Until a server certificate, a client certificate that this gateway shows, or an issuing CA expires. Good: more than 30 days.',
           kind: 'lengths',
           unit: 'd',
           limits: { warn: 30, bad: 7 },

@@ -23,7 +23,7 @@ export type ControlMetrics = TrustMetrics &
     /** Unit: seconds since the store was last heard, on the monotonic clock. */
     revocationDataAge(seconds: number): void
     revocationsApplied(count: number): void
-    certificateDaysLeft(kind: 'server' | 'issuer', name: string, days: number): void
+    certificateDaysLeft(kind: 'server' | 'client' | 'issuer', name: string, days: number): void
     workersRunning(count: number): void
     workerRestarted(): void
     auditRecorded(): void

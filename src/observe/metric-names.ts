@@ -19,6 +19,7 @@ export function nameMetrics(config: GatewayConfig, others: Pick<MetricNames, 'ad
     ocspIssuers: config.issuers.filter(({ ocsp }) => ocsp !== undefined).map(({ name }) => name),
     publishers: config.publication === undefined || config.issuing === undefined ? [] : [config.issuing.issuer],
     serverCertificates: nameServerCertificates(config).map(({ name }) => name),
+    clientCertificates: nameClientCertificates(config).map(({ name }) => name),
     adminRoutes: [...others.adminRoutes, 'none'],
     build: others.build,
   }
@@ -34,8 +35,10 @@ function nameCrlLists({ issuers }: GatewayConfig): string[] {
   )
 }
 
+type NamedCertificate = { readonly name: string; readonly certificatePem: string }
+
 /** Every server certificate under the name of its door, numbered where a door has several. */
-export function nameServerCertificates({ doors }: GatewayConfig): { name: string; certificatePem: string }[] {
+export function nameServerCertificates({ doors }: GatewayConfig): NamedCertificate[] {
   const served = [
     ...doors.certificate,
     ...(doors.public === undefined ? [] : [doors.public]),
@@ -47,4 +50,18 @@ export function nameServerCertificates({ doors }: GatewayConfig): { name: string
       certificatePem,
     })),
   )
+}
+
+/** Every client certificate of the gateway's own under the one it is shown to: `upstream/<name>`, `store`, `passwords`, `issuing`. */
+export function nameClientCertificates({ upstreams, store, passwords, issuing }: GatewayConfig): NamedCertificate[] {
+  const shown = [
+    ...upstreams.map(({ name, tls }) => ({ name: `upstream/${name}`, certificatePem: tls?.certificatePem })),
+    { name: 'store', certificatePem: store.kind === 'redis' ? store.tls?.certificatePem : undefined },
+    {
+      name: 'passwords',
+      certificatePem: passwords.verifier.kind === 'http' ? passwords.verifier.certificatePem : undefined,
+    },
+    { name: 'issuing', certificatePem: issuing?.signer.kind === 'est' ? issuing.signer.certificatePem : undefined },
+  ]
+  return shown.flatMap(({ name, certificatePem }) => (certificatePem === undefined ? [] : [{ name, certificatePem }]))
 }

@@ -39,6 +39,8 @@ export type MetricNames = {
   readonly publishers?: readonly string[]
   /** Names under which server certificates are watched for expiry. */
   readonly serverCertificates: readonly string[]
+  /** Whom the gateway shows a client certificate to. Default none. */
+  readonly clientCertificates?: readonly string[]
   /** Route names of the admin API. */
   readonly adminRoutes: readonly string[]
   readonly build: { readonly version: string; readonly node: string; readonly openssl: string }
@@ -256,10 +258,14 @@ export const metricTable: readonly MetricRow[] = [
   {
     name: 'sekisho_certificate_days_left',
     type: 'gauge',
-    help: 'Days until a server certificate or an issuing CA expires; negative afterwards',
+    help: 'Days until a server certificate, a client certificate of the gateway, or an issuing CA expires; negative afterwards',
     labels: ['kind', 'name'],
     currentOnly: true,
-    series: (names) => [...product(['server'], names.serverCertificates), ...product(['issuer'], names.issuers)],
+    series: (names) => [
+      ...product(['server'], names.serverCertificates),
+      ...product(['client'], names.clientCertificates ?? []),
+      ...product(['issuer'], names.issuers),
+    ],
   },
   {
     name: 'sekisho_event_loop_delay_seconds',

@@ -1,5 +1,6 @@
 // Goal: over TLS nothing of a request leaves before the application has shown a certificate of the configured CA for the configured
 // name, and the gateway shows its own. Method: real TLS applications, the right one and impostors that keep what they read.
+import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -145,4 +146,16 @@ t.test('an application that wants the gateway’s certificate and gets none is a
   const what = 'that wants ours in vain'
   for (const answer of await ask(what)) t.equal(answer.status, 502)
   t.equal(apps[what]?.app.read, '')
+})
+
+t.test('the days that the shown certificate has left are on the metrics page', async (t) => {
+  const { body } = await gateway.gateway.metrics.render()
+  const shown = [...body.matchAll(/^sekisho_certificate_days_left\{kind="client",name="([^"]+)"\} (\S+)$/gm)]
+  const daysLeft = Math.floor(
+    (new X509Certificate(ownCertificate.certificatePem).validToDate.getTime() - Date.now()) / dayMs,
+  )
+  t.strictSame(
+    shown.map(([, name, days]) => [name, Number(days)]),
+    [['upstream/right-with-ours', daysLeft]],
+  )
 })

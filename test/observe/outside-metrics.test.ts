@@ -17,7 +17,9 @@ const listOf = (name: string, delta: readonly object[] = []) => ({ name, from: p
 /** As far as names of metrics look at it. */
 function configOf(issuers: readonly object[]): GatewayConfig {
   const doors = { certificate: [], public: undefined, admin: undefined }
-  return { doors, routes: [], upstreams: [], issuers, publication: {}, issuing: { issuer: 'own-ca' } } as never
+  const others = { store: { kind: 'embedded' }, passwords: { verifier: { kind: 'directory' } } }
+  const issuing = { issuer: 'own-ca', signer: { kind: 'file' } }
+  return { doors, routes: [], upstreams: [], issuers, publication: {}, issuing, ...others } as never
 }
 
 const beside = { adminRoutes: [], build: { version: '1', node: 'v26', openssl: '3' } }

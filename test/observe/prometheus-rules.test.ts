@@ -180,7 +180,14 @@ t.test('every metric and label of a rule exists', async (t) => {
 t.test('every label value of a rule is one that the metric has', async (t) => {
   const names = {
     ...{ doors: ['a'], routes: ['a'], upstreams: ['a'], targets: [{ upstream: 'a', name: 'a' }], issuers: ['a'] },
-    ...{ crlLists: ['a'], ocspIssuers: ['a'], publishers: ['a'], serverCertificates: ['a'], adminRoutes: ['a'] },
+    ...{
+      crlLists: ['a'],
+      ocspIssuers: ['a'],
+      publishers: ['a'],
+      serverCertificates: ['a'],
+      clientCertificates: ['a'],
+      adminRoutes: ['a'],
+    },
     build: { version: '0', node: '0', openssl: '0' },
   }
   for (const { expr } of [...alerts, ...recordings]) {

@@ -46,10 +46,11 @@ export function showLists(model: Model, page: PageData, format: Format): void {
     ...state.crls.map((list) => listRow(list, words.theirs, { words, format })),
   ]
   fillTable('lists', lists)
+  const kinds: Record<string, string> = { server: words.server, client: words.client, issuer: words.issuer }
   fillTable(
     'certificates',
     state.certificates.map(({ kind, name, daysLeft }) => ({
-      cells: [kind === 'issuer' ? words.issuer : words.server, { text: name, style: 'wraps' }, daysLeft],
+      cells: [kinds[kind] ?? kind, { text: name, style: 'wraps' }, daysLeft],
       look: daysLeft < expiringSoonDays ? 'bad' : daysLeft < expiringDays ? 'odd' : undefined,
     })),
   )
