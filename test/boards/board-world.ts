@@ -1,4 +1,4 @@
-// Two gateways over one Redis with everything that can be watched, so that no panel of a board is without a source: an application, an
+// Two gateways over one Redis, to which they show certificates, with everything that can be watched, so that no panel of a board is without a source: an application, an
 // issuing CA that is published, and another CA with a CRL and an OCSP responder of its own.
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import type { DirectorySeed } from '../../src/lifecycle/seed-directory.ts'
 import { keyOf } from '../behavior/directory-seed.ts'
-import { startRedisServer } from '../helpers/redis-server.ts'
+import { type RedisServer, startRedisServer } from '../helpers/redis-server.ts'
 import { createTestCa, type TestCa, type TestCertificate } from '../helpers/test-ca.ts'
 import { crlOf } from '../helpers/test-crl.ts'
 import { ocspResponse, startTestResponder } from '../helpers/test-ocsp.ts'
@@ -46,7 +46,8 @@ export async function startBoardWorld(): Promise<BoardWorld> {
     const ca = createTestCa({ commonName: issuerName })
     const branch = createTestCa({ commonName: branchName })
     const users = issueUsers(ca)
-    const redis = await startRedisServer()
+    const storeCa = createTestCa({ commonName: 'store-ca' })
+    const redis = await startStore(storeCa)
     ends.push(() => redis.stop())
     const app = await startApplication()
     ends.push(() => app.stop())
@@ -56,6 +57,7 @@ export async function startBoardWorld(): Promise<BoardWorld> {
       const folder = mkdtempSync(join(tmpdir(), 'sekisho-boards-'))
       ends.push(() => rmSync(folder, { recursive: true, force: true }))
       writeFileSync(join(folder, 'issuer.key'), ca.keyPem, { mode: 0o600 })
+      writeStoreFiles(folder, storeCa, gatewayName)
       const gateway = await withGateway({
         upstreamPort: app.port,
         issuingCa: ca,
@@ -74,6 +76,21 @@ export async function startBoardWorld(): Promise<BoardWorld> {
     await stop()
     throw error
   }
+}
+
+/** Redis over TLS that takes only certificates of its CA. */
+function startStore(storeCa: TestCa): Promise<RedisServer> {
+  const own = storeCa.issueServer({ names: ['127.0.0.1'] })
+  return startRedisServer(undefined, { tls: { ...own, caPem: storeCa.certificatePem } })
+}
+
+const storeTls = { ca: 'store-ca.pem', certificate: 'store.pem', key: 'store.key' }
+
+function writeStoreFiles(folder: string, storeCa: TestCa, gatewayName: string): void {
+  const own = storeCa.issueClient({ commonName: gatewayName })
+  writeFileSync(join(folder, storeTls.ca), storeCa.certificatePem)
+  writeFileSync(join(folder, storeTls.certificate), own.certificatePem)
+  writeFileSync(join(folder, storeTls.key), own.keyPem, { mode: 0o600 })
 }
 
 /** They expire over the weeks that are counted. */
@@ -159,7 +176,7 @@ function configOf(options: { gatewayName: string; redisUrl: string; crlUrl: stri
         ocsp: { url: ocspUrl, policy: 'mustBeGood', validitySeconds: 60 },
       },
     ],
-    store: { redis: { url: redisUrl } },
+    store: { redis: { url: redisUrl, tls: storeTls } },
     directory: 'embedded',
     certificates: { mustBeRegistered: false },
     issuing: {
