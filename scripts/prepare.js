@@ -1,4 +1,4 @@
-// Makes a fresh clone ready before `npm start` and `npm test`: packages, the pinned Node, for tests Debian packages as well.
+// Makes a fresh clone ready before `npm start`, `npm test` and the scripts beside them: packages, the pinned Node, for tests Debian packages as well.
 // Plain JavaScript for any Node from 20 on, because it runs before anything is installed.
 //
 //   node scripts/prepare.js start | test
