@@ -72,14 +72,11 @@ export type Row = {
   readonly level: Level
   readonly detail: RegExp
   readonly fix?: RegExp
-  /** What only root can arrange. */
-  readonly skip?: boolean
 }
 
 /** Each row has its finding, and whatever is not well says what to do. */
 export async function checkRows(t: Test, rows: readonly Row[]): Promise<void> {
-  for (const { subject, look, level, detail, fix, skip = false } of rows) {
-    if (skip) continue
+  for (const { subject, look, level, detail, fix } of rows) {
     const findings = await look()
     const name = `${subject} ${level} ${detail}`
     const found = findings.find((one) => subject.test(one.subject) && one.level === level)
